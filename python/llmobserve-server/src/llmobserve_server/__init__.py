@@ -1,0 +1,1 @@
+"""The collector: takes events, stores them, answers questions and serves the dashboard."""

@@ -1,0 +1,48 @@
+"""What questions have in common: the project of the credential, the time range and the filter, read from the URL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from llmobserve_server.auth.access import ReadAccess
+from llmobserve_server.query.filters import Term, parse
+from llmobserve_server.query.window import Scope, parse_window
+from llmobserve_server.store.protocol import Store
+
+__all__ = ["Asked", "AskedHere", "ScopeHere", "StoreHere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's scope and filter."""
+
+    scope: Scope
+    terms: Sequence[Term]
+
+
+def _scope(access: ReadAccess) -> Scope:
+    return Scope(access.project_id)
+
+
+def _asked(
+    access: ReadAccess,
+    from_: Annotated[
+        str | None, Query(alias="from", description="Start, ISO 8601; default: 24 hours before the end.")
+    ] = None,
+    to: Annotated[str | None, Query(description="End (exclusive), ISO 8601; default: now.")] = None,
+    q: Annotated[str, Query(description="Filter, as `model:gpt-5* cost:>0.01 -status:error`.")] = "",
+) -> Asked:
+    return Asked(Scope(access.project_id, parse_window(from_, to, datetime.now(UTC))), parse(q))
+
+
+def _store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+AskedHere = Annotated[Asked, Depends(_asked)]
+ScopeHere = Annotated[Scope, Depends(_scope)]
+StoreHere = Annotated[Store, Depends(_store)]

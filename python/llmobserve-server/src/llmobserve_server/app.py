@@ -1,0 +1,143 @@
+"""Builds the application: which parts it has, in which order requests meet them, what starts and ends with it."""
+
+import json
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from llmobserve_server.api import (
+    events,
+    fields,
+    health,
+    ingest,
+    keys,
+    live,
+    meta,
+    prices,
+    projects,
+    runs,
+    session,
+    static,
+    totals,
+)
+from llmobserve_server.api.deps import Readers
+from llmobserve_server.api.errors import CatchUnexpected, install_error_handlers
+from llmobserve_server.api.limits import BodyLimits
+from llmobserve_server.api.live import LiveStreams
+from llmobserve_server.api.models import Problem
+from llmobserve_server.api.prefix import Prefix
+from llmobserve_server.api.security_headers import HostCheck, SecurityHeaders
+from llmobserve_server.auth.deployment import deployment_of
+from llmobserve_server.auth.gate import Gate
+from llmobserve_server.control.database import ControlDatabase, open_control
+from llmobserve_server.ingest import Ingestor
+from llmobserve_server.settings import ServerSettings
+from llmobserve_server.store.open import open_store
+from llmobserve_server.store.protocol import Store
+
+__all__ = ["Databases", "build_app", "openapi_text"]
+
+_MB = 1024 * 1024
+_API = "/api/v1"
+_API_ROUTERS = (
+    meta.router,
+    projects.router,
+    keys.router,
+    session.router,
+    live.router,
+    runs.router,
+    events.router,
+    totals.router,
+    fields.router,
+    prices.router,
+)
+_PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem, "description": "What is wrong and what to do"}}
+_INGEST_PATHS = frozenset({"/v1/events", "/events"})
+
+
+class Databases:
+    """The store of events and the control database, open."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        """Open and migrate both. Raises StoreError with the remedy in its message."""
+        self.control: ControlDatabase = open_control(settings.control_db_url)
+        self.store: Store = open_store(
+            settings.db_url,
+            memory_limit_bytes=settings.db_memory_mb * _MB if settings.db_memory_mb else None,
+            threads=settings.db_threads,
+            disk_reserve_bytes=settings.disk_reserve_mb * _MB,
+        )
+
+    def close(self) -> None:
+        """Close both. Idempotent."""
+        self.store.close()
+        self.control.close()
+
+
+def build_app(settings: ServerSettings, databases: Databases | None = None) -> FastAPI:
+    """The whole server as one ASGI application; it closes the databases when it ends.
+
+    `databases`: open ones to use; `None` opens them when the application starts. While it runs, `app.state` has
+    `store`, `control`, `ingestor`, `readers`, `gate` and `live_streams`.
+    """
+    deployment = deployment_of(settings)
+    app = FastAPI(
+        title="llmobserve",
+        version="1",
+        lifespan=lambda app: _lifespan(app, settings, databases),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        # Outermost first: every answer has the headers, and nothing is read from names that are not ours.
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(HostCheck, deployment=deployment),
+            Middleware(Prefix, prefix=deployment.prefix),
+            Middleware(BodyLimits, ingest_paths=_INGEST_PATHS, ingest_max_bytes=settings.max_body_mb * _MB),
+            Middleware(CatchUnexpected),
+        ],
+    )
+    app.state.dashboard = static.Dashboard(deployment.prefix)
+    install_error_handlers(app)
+    app.include_router(health.router)
+    app.include_router(ingest.router)
+    app.include_router(session.link_router)
+    for router in _API_ROUTERS:
+        app.include_router(router, prefix=_API, responses=_PROBLEMS)
+    app.include_router(static.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | None) -> AsyncGenerator[None]:
+    # Ends in the opposite order: streams, then what was taken in is stored, then the databases close.
+    async with AsyncExitStack() as stack:
+        databases = given or Databases(settings)
+        stack.callback(databases.close)
+        app.state.store, app.state.control = databases.store, databases.control
+        app.state.gate = Gate(databases.control, deployment_of(settings))
+        app.state.readers = Readers()
+        stack.callback(app.state.readers.close)
+        app.state.ingestor = Ingestor(databases.store, settings=settings)
+        app.state.ingestor.start()
+        stack.callback(app.state.ingestor.stop)
+        app.state.live_streams = LiveStreams()
+        stack.callback(app.state.live_streams.end)
+        yield
+
+
+def openapi_text() -> str:
+    """The description of `/api/v1` as JSON, the same for the same code: what `schemas/openapi.json` holds."""
+    document: dict[str, Any] = build_app(ServerSettings()).openapi()
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["openapi"]:
+        sys.exit("usage: python -m llmobserve_server.app openapi > schemas/openapi.json")
+    sys.stdout.write(openapi_text())

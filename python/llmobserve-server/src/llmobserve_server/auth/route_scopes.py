@@ -1,0 +1,41 @@
+"""The credential that every route needs, declared once; a route that is not here fails the tests."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+__all__ = ["ROUTE_SCOPES", "Need"]
+
+Need = Literal["open", "ingest", "monitor", "read", "admin", "owner"]
+"""`open`: none. `ingest`: a key that may send, or a program on this machine in local mode. `monitor`: a reader, or a
+program on this machine in local mode. `read`: a key that may read, or a signed-in browser. `admin`: a key with all
+rights on its project, or a signed-in browser. `owner`: a signed-in browser only."""
+
+ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
+    ("GET", "/health"): "open",
+    ("GET", "/ready"): "open",
+    ("GET", "/metrics"): "monitor",
+    ("POST", "/v1/events"): "ingest",
+    ("POST", "/events"): "ingest",
+    ("GET", "/sign-in"): "open",
+    ("POST", "/api/v1/session"): "open",
+    ("DELETE", "/api/v1/session"): "owner",
+    ("GET", "/api/v1/meta"): "read",
+    ("GET", "/api/v1/projects"): "read",
+    ("POST", "/api/v1/projects"): "owner",
+    ("PATCH", "/api/v1/projects/{project_id}"): "admin",
+    ("GET", "/api/v1/keys"): "admin",
+    ("POST", "/api/v1/keys"): "admin",
+    ("DELETE", "/api/v1/keys/{key_id}"): "admin",
+    ("GET", "/api/v1/runs"): "read",
+    ("GET", "/api/v1/runs/latest"): "read",
+    ("GET", "/api/v1/runs/{run_id}"): "read",
+    ("GET", "/api/v1/events"): "read",
+    ("GET", "/api/v1/events/{event_id}"): "read",
+    ("GET", "/api/v1/totals"): "read",
+    ("GET", "/api/v1/fields"): "read",
+    ("GET", "/api/v1/prices"): "read",
+    ("GET", "/api/v1/prices/unpriced"): "read",
+    ("GET", "/api/v1/live"): "read",
+    ("GET", "/{path:path}"): "open",
+}
+"""By method and path pattern; HEAD is as GET."""

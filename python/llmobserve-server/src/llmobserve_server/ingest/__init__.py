@@ -1,0 +1,6 @@
+"""From posted batches to durable rows: decode, check, price, group, commit, answer."""
+
+from llmobserve_server.ingest.feed import Subscription
+from llmobserve_server.ingest.ingestor import Ingestor, IngestStats
+
+__all__ = ["IngestStats", "Ingestor", "Subscription"]

@@ -1,0 +1,114 @@
+"""One posted batch as rows: every record gets its own verdict, and none can spoil another."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from llmobserve.wire import CallEvent, SpanEvent, Verdict
+from llmobserve_server.ingest.checks import MAX_QUANTITY, SHORT, Notes
+from llmobserve_server.ingest.decode import ContentText, Rejected, decode_record, id_of
+from llmobserve_server.ingest.envelope import Envelope
+from llmobserve_server.ingest.rows import Arrival, call_row, content_row, span_row
+from llmobserve_server.pricing import Pricer
+from llmobserve_server.store.protocol import WriteBatch
+
+__all__ = ["BatchRows", "PlacedRow", "batch_rows", "dead_letter"]
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+_MAX_BODY_BYTES = 64 * 1024
+_REPAIRED = "Characters that cannot be stored were replaced."
+
+PlacedRow = tuple[int, dict[str, Any]]
+"""Position in the batch, and the row."""
+
+
+@dataclass(slots=True)
+class BatchRows:
+    """The rows of one batch by table."""
+
+    project_id: str
+    batch_id: str
+    received_at: datetime
+    events: list[PlacedRow] = field(default_factory=list[PlacedRow])
+    span_starts: list[PlacedRow] = field(default_factory=list[PlacedRow])
+    contents: list[PlacedRow] = field(default_factory=list[PlacedRow])
+    dead_letters: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    rejected: list[Verdict] = field(default_factory=list[Verdict])
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self.span_starts) + len(self.contents) + len(self.dead_letters)
+
+    def to_write(self) -> WriteBatch:
+        """The rows as the store takes them."""
+        return WriteBatch(
+            events=[row for _, row in self.events],
+            span_starts=[row for _, row in self.span_starts],
+            contents=[row for _, row in self.contents],
+            dead_letters=self.dead_letters,
+        )
+
+    def reject(self, position: int, event_id: str | None, reason: str, body: bytes) -> None:
+        """Give a record the verdict `rejected` and keep it as a dead letter."""
+        self.rejected.append(Verdict(index=position, event_id=event_id, status="rejected", message=reason))
+        self.dead_letters.append(dead_letter(self, position, event_id, reason, body))
+
+
+def dead_letter(batch: BatchRows, position: int, event_id: str | None, reason: str, body: bytes) -> dict[str, Any]:
+    """The row that keeps a refused record, cut at 64 KB."""
+    return {
+        "project_id": batch.project_id,
+        "received_at": batch.received_at,
+        "batch_id": batch.batch_id,
+        "position": position,
+        "event_id": event_id.replace("\x00", "") if event_id else event_id,
+        "reason": reason.replace("\x00", "")[:2000],
+        "body": body[:_MAX_BODY_BYTES].decode("utf-8", "replace").replace("\x00", ""),
+    }
+
+
+def batch_rows(envelope: Envelope, project_id: str, received_us: int, pricer: Pricer) -> BatchRows:
+    """The rows of `envelope` for one project, received at `received_us` by this machine's clock. Never raises."""
+    arrival = _arrival(envelope, project_id, received_us)
+    batch = BatchRows(project_id, _short(envelope.batch_id) or "", arrival.received_at)
+    for position, raw in enumerate(envelope.events):
+        text = bytes(raw)
+        try:
+            _place(batch, position, text, arrival, pricer)
+        except Rejected as reason:
+            batch.reject(position, id_of(text), str(reason), text)
+    return batch
+
+
+def _place(batch: BatchRows, position: int, text: bytes, arrival: Arrival, pricer: Pricer) -> None:
+    record, repaired = decode_record(text)
+    notes: Notes = [_REPAIRED] if repaired else []
+    if isinstance(record, CallEvent):
+        batch.events.append((position, call_row(record, arrival, pricer, notes)))
+    elif isinstance(record, SpanEvent):
+        rows = batch.span_starts if record.status == "running" else batch.events
+        rows.append((position, span_row(record, arrival, notes)))
+    else:
+        content: ContentText = record
+        batch.contents.append((position, content_row(content, arrival)))
+
+
+def _arrival(envelope: Envelope, project_id: str, received_us: int) -> Arrival:
+    source = envelope.source
+    sent_us = envelope.sent_at_us
+    return Arrival(
+        received_us,
+        {
+            "project_id": project_id,
+            "received_at": _EPOCH + timedelta(microseconds=received_us),
+            "environment": _short(source.environment),
+            "service": _short(source.service),
+            "process_id": _short(source.process_id),
+            "sdk": _short(source.sdk),
+            "sdk_version": _short(source.sdk_version),
+            "clock_skew_ms": (received_us - sent_us) / 1000 if 0 <= sent_us <= MAX_QUANTITY else None,
+        },
+    )
+
+
+def _short(text: str | None) -> str | None:
+    return text if text is None else text[:SHORT].replace("\x00", "")

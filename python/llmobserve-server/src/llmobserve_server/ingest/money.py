@@ -1,0 +1,84 @@
+"""Usage and cost of a call as columns: quantities checked, totals derived, the receipt frozen."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from llmobserve.wire import Cost, CostLine, Quantity, Usage, input_tokens, output_tokens
+from llmobserve_server.ingest.checks import SHORT, Notes, check_quantities, check_raw_usage
+
+__all__ = ["add_cost", "add_usage"]
+
+_MAX_USD = Decimal("999999.999999999999")
+_TOTALS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+def add_usage(row: dict[str, Any], usage: Usage, notes: Notes) -> None:
+    """Set the columns of usage. Raises Rejected for a quantity that cannot be."""
+    units, details = usage.units, usage.details
+    row["usage_source"] = usage.source
+    row["usage_flags"] = [flag[:SHORT] for flag in usage.flags[:16]]
+    row["usage_raw"] = check_raw_usage(usage.raw, notes)
+    if units:
+        check_quantities(units, "usage.units")
+        row["units"] = units
+        _add_totals(row, units)
+    if details:
+        check_quantities(details, "usage.details")
+        row["usage_details"] = details
+        reasoning = details.get("reasoning_tokens")
+        row["reasoning_tokens"] = None if reasoning is None else int(reasoning)
+
+
+def _add_totals(row: dict[str, Any], units: Mapping[str, Quantity]) -> None:
+    for unit, quantity in units.items():
+        for column in _totals_of(unit):
+            row[column] = (row.get(column) or 0) + int(quantity)
+
+
+@lru_cache(maxsize=1024)
+def _totals_of(unit: str) -> tuple[str, ...]:
+    """The totals that a unit is a part of."""
+    one = {unit: 1}
+    cached = unit.endswith("_tokens")
+    parts = (
+        input_tokens(one) is not None,
+        output_tokens(one) is not None,
+        cached and unit.startswith("cache_read_"),
+        cached and unit.startswith("cache_write_"),
+    )
+    return tuple(column for column, is_part in zip(_TOTALS, parts, strict=True) if is_part)
+
+
+def add_cost(row: dict[str, Any], cost: Cost) -> None:
+    """Set the columns of cost, and the model under which the call is shown."""
+    usd, state, reason = cost.usd, cost.state, cost.reason
+    if usd is not None and not 0 <= usd <= _MAX_USD:
+        reason = f"The amount of {usd:.2f} US dollars is beyond what one call can cost: the usage cannot be right."
+        usd, state = None, "unpriced"
+    row["cost_usd"] = usd
+    row["cost_state"] = state
+    row["cost_reason"] = reason
+    row["cost_lines"] = msgspec.Raw(f"[{','.join(map(_line, cost.lines))}]".encode()) if cost.lines else None
+    row["price_book"] = cost.price_book
+    row["priced_model"] = cost.model
+    row["model"] = cost.model or row["response_model"] or row["request_model"]
+    table_usd = cost.table_usd
+    row["table_usd"] = table_usd if table_usd is not None and 0 <= table_usd <= _MAX_USD else None
+
+
+def _line(line: CostLine) -> str:
+    """A receipt line as JSON; decimals are strings in plain notation."""
+    quantity = line.quantity if isinstance(line.quantity, int) else f'"{line.quantity:f}"'
+    price = _price(line.unit, line.rate_usd, line.per, line.price_id, line.rule, line.source)
+    return f'{price},"quantity":{quantity},"usd":"{line.usd:f}"}}'
+
+
+@lru_cache(maxsize=8192)
+def _price(unit: str, rate_usd: Decimal, per: int, price_id: str, rule: str, source: str | None) -> str:
+    """The part of a line that is the same for all calls at this price, up to its open end."""
+    part = {"unit": unit, "rate_usd": f"{rate_usd:f}", "per": per, "price_id": price_id, "rule": rule, "source": source}
+    return msgspec.json.encode(part).decode()[:-1]

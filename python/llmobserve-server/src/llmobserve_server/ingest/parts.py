@@ -1,0 +1,48 @@
+"""Storing a batch that the store refuses as a whole: the rows at fault become dead letters, the others are stored."""
+
+from collections.abc import Sequence
+
+from llmobserve_server.errors import UnstorableRows
+from llmobserve_server.ingest.batch import BatchRows, PlacedRow
+from llmobserve_server.store.protocol import Key, Store, WriteBatch, WriteResult
+
+__all__ = ["store_in_parts"]
+
+_TABLES = ("events", "span_starts", "contents")
+
+
+def store_in_parts(store: Store, rows: BatchRows) -> WriteResult:
+    """Store what can be stored; the rest leaves `rows` for its dead letters. Raises StoreError.
+
+    A step for a value that the checks let through and an engine does not take: sent again it would fail again, and
+    hold up everything behind it in its sender's queue.
+    """
+    duplicates: dict[str, set[Key]] = {table: set() for table in _TABLES}
+    for table in _TABLES:
+        placed: list[PlacedRow] = getattr(rows, table)
+        bad = _store(store, table, placed, duplicates[table])
+        if bad:
+            setattr(rows, table, [each for each in placed if each[0] not in bad])
+            for position, row in placed:
+                if position in bad:
+                    rows.reject(position, row["event_id"], bad[position], repr(row).encode())
+    store.write(WriteBatch(dead_letters=rows.dead_letters))
+    return WriteResult(*(frozenset(duplicates[table]) for table in _TABLES))
+
+
+def _store(store: Store, table: str, placed: Sequence[PlacedRow], duplicates: set[Key]) -> dict[int, str]:
+    """Positions of the rows that the store refuses, with the reason; by halving."""
+    if not placed:
+        return {}
+    try:
+        result = store.write(WriteBatch(**{table: [row for _, row in placed]}))
+    except UnstorableRows as error:
+        if len(placed) == 1:
+            return {placed[0][0]: error.message}
+        middle = len(placed) // 2
+        return {
+            **_store(store, table, placed[:middle], duplicates),
+            **_store(store, table, placed[middle:], duplicates),
+        }
+    duplicates |= result.duplicate_event_ids | result.duplicate_start_ids | result.duplicate_content_ids
+    return {}

@@ -1,0 +1,1 @@
+"""Questions asked of the events: one module a question, every one through `window.Scope`."""

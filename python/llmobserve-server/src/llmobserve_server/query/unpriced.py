@@ -1,0 +1,66 @@
+"""Which models were called without a known cost, and what the price book lacks."""
+
+from functools import lru_cache
+from typing import Literal
+
+from sqlalchemy import func
+
+from llmobserve.pricing import load_price_book
+from llmobserve.pricing.match import find_model, nearest_name
+from llmobserve_server.query.answers import UnpricedList, UnpricedModel
+from llmobserve_server.query.spend import as_int, is_charged
+from llmobserve_server.query.window import Scope, as_utc
+from llmobserve_server.store.protocol import Row, Store
+from llmobserve_server.store.tables import events
+
+__all__ = ["MAX_MODELS", "list_unpriced"]
+
+MAX_MODELS = 100
+"""Models in an answer: to search the nearest name of one takes milliseconds."""
+Missing = Literal["provider", "model", "other"]
+
+
+def list_unpriced(store: Store, scope: Scope) -> UnpricedList:
+    """Models of charged calls in the scope whose cost is unknown, one row a model and reason."""
+    c = events.c
+    unpriced = (is_charged(c), c.cost_state == "unpriced")
+    calls = func.count().label("n_calls")
+    key = (c.provider, c.model, c.cost_reason)
+    statement = (
+        scope.select(events, *key, calls, func.min(c.start_time).label("first"), func.max(c.start_time).label("last"))
+        .where(*unpriced)
+        .group_by(*key)
+        .order_by(calls.desc(), *key)
+        .limit(MAX_MODELS + 1)
+    )
+    rows = store.fetch(statement)
+    total = store.fetch(scope.select(events, calls).where(*unpriced))
+    return UnpricedList(
+        models=[_model(row) for row in rows[:MAX_MODELS]],
+        calls=as_int(total[0]["n_calls"]),
+        truncated=len(rows) > MAX_MODELS,
+    )
+
+
+def _model(row: Row) -> UnpricedModel:
+    missing, nearest = _lacking(row["provider"], row["model"])
+    return UnpricedModel(
+        provider=row["provider"],
+        model=row["model"],
+        calls=as_int(row["n_calls"]),
+        first_seen=as_utc(row["first"]),
+        last_seen=as_utc(row["last"]),
+        reason=row["cost_reason"],
+        missing=missing,
+        nearest=nearest,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _lacking(provider: str | None, model: str | None) -> tuple[Missing, str | None]:
+    prices = load_price_book().provider(provider) if provider else None
+    if prices is None:
+        return "provider", None
+    if not model or find_model(prices, model):
+        return "other", None
+    return "model", nearest_name(prices, model)

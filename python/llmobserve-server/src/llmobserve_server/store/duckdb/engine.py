@@ -1,0 +1,201 @@
+"""The DuckDB store: one read-write connection, one writer at a time, a pool of reader cursors."""
+
+import contextlib
+import os
+import shutil
+import threading
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlalchemy import Executable
+
+from llmobserve_server.errors import StoreError, UnstorableRows
+from llmobserve_server.store.duckdb.connection import open_database
+from llmobserve_server.store.duckdb.dialect import compile_statement
+from llmobserve_server.store.duckdb.migrate import migrate
+from llmobserve_server.store.protocol import Row, WriteBatch, WriteResult
+
+__all__ = ["DuckDBStore"]
+
+_UNSTORABLE = (
+    duckdb.DataError,
+    duckdb.IntegrityError,
+    duckdb.InvalidInputException,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+
+
+class DuckDBStore:
+    """Events in one DuckDB file, owned by this process alone.
+
+    Args:
+        path: the file; created with its directory on `initialize`.
+        memory_limit_bytes: see `open_database`.
+        threads: see `open_database`.
+        disk_reserve_bytes: writing stops with StoreError when less is free on the disk, so that the file can still
+            be opened, read and compacted.
+    """
+
+    name = "duckdb"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        memory_limit_bytes: int | None = None,
+        threads: int | None = None,
+        disk_reserve_bytes: int = 0,
+    ) -> None:
+        self._path = path
+        self._memory_limit_bytes = memory_limit_bytes
+        self._threads = threads
+        self._disk_reserve_bytes = disk_reserve_bytes
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._write_lock = threading.Lock()
+        self._pool_lock = threading.Lock()
+        self._idle_readers: list[duckdb.DuckDBPyConnection] = []
+        self._generation = 0
+        self._owner_pid = 0
+        self._dirty = False
+
+    def initialize(self) -> None:
+        """Open the file, creating or migrating it. Raises StoreError with the remedy in its message."""
+        with self._write_lock:
+            if self._connection is None:
+                self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        connection = open_database(self._path, memory_limit_bytes=self._memory_limit_bytes, threads=self._threads)
+        try:
+            migrate(connection, str(self._path))
+        except duckdb.Error as error:
+            connection.close()
+            raise StoreError(f"Cannot prepare the store {self._path}: {error}") from error
+        except StoreError:
+            connection.close()
+            raise
+        self._connection = connection
+        self._owner_pid = os.getpid()
+        return connection
+
+    def write(self, batch: WriteBatch) -> WriteResult:
+        """Store a batch in one durable transaction; ids that exist are ignored. Blocks; call from the writer thread.
+
+        Raises StoreError when nothing was stored.
+        """
+        # Imported by the first write, because pyarrow takes a fifth of a second that a start need not wait for.
+        from llmobserve_server.store.duckdb.writer import write_batch
+
+        with self._write_lock:
+            connection = self._writer()
+            self._check_disk()
+            try:
+                result = write_batch(connection, batch)
+            except duckdb.FatalException as error:
+                self._discard()
+                raise StoreError(f"The store failed and is opened again at the next write: {error}") from error
+            except _UNSTORABLE as error:
+                raise UnstorableRows(f"A row does not fit the store: {error}") from error
+            except (duckdb.Error, OSError, MemoryError) as error:
+                raise StoreError(f"The store did not take the batch: {error}") from error
+            self._dirty = True
+            return result
+
+    def fetch(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Rows of a SQLAlchemy Core select. Blocks; call from a reader thread.
+
+        Raises StoreError when the statement fails, and sqlalchemy.exc.CompileError when it cannot be DuckDB SQL.
+        """
+        compiled = compile_statement(statement, parameters)
+        with self._reader() as cursor:
+            try:
+                found = cursor.execute(compiled.sql, compiled.parameters).fetchall()
+                described = cursor.description or []
+            except duckdb.Error as error:
+                raise StoreError(f"The store did not answer: {error}") from error
+        names = compiled.columns or [str(column[0]) for column in described]
+        convert = [(names[i], change) for i, change in enumerate(compiled.converters) if change is not None]
+        rows: list[Row] = []
+        for values in found:
+            row: dict[str, Any] = dict(zip(names, values, strict=True))
+            for name, change in convert:
+                row[name] = change(row[name])
+            rows.append(row)
+        return rows
+
+    def checkpoint(self) -> None:
+        """Move what was written from the log into the file, if anything was. Raises StoreError."""
+        with self._write_lock:
+            if self._connection is None or not self._dirty:
+                return
+            try:
+                self._connection.execute("CHECKPOINT")
+            except duckdb.TransactionException:
+                # A reader is at work; the next idle moment will do.
+                return
+            except duckdb.Error as error:
+                raise StoreError(f"The store cannot be checkpointed: {error}") from error
+            self._dirty = False
+
+    def close(self) -> None:
+        """Checkpoint and release the file. Idempotent."""
+        with contextlib.suppress(StoreError):
+            self.checkpoint()
+        with self._write_lock:
+            self._discard()
+
+    def _writer(self) -> duckdb.DuckDBPyConnection:
+        if self._owner_pid not in (0, os.getpid()):
+            raise StoreError("The store was opened by the parent of this process; a fork must not use it.")
+        return self._connection or self._open()
+
+    def _check_disk(self) -> None:
+        if self._disk_reserve_bytes <= 0:
+            return
+        free = shutil.disk_usage(self._path.parent).free
+        if free < self._disk_reserve_bytes:
+            raise StoreError(
+                f"Only {free // 1024**2} MB are free on the disk of {self._path}; at least "
+                f"{self._disk_reserve_bytes // 1024**2} MB are kept. Free some space; senders keep their events."
+            )
+
+    def _discard(self) -> None:
+        with self._pool_lock:
+            readers, self._idle_readers = self._idle_readers, []
+            self._generation += 1
+        connection, self._connection = self._connection, None
+        for each in (*readers, connection):
+            if each is not None:
+                with contextlib.suppress(duckdb.Error):
+                    each.close()
+
+    @contextlib.contextmanager
+    def _reader(self) -> Generator[duckdb.DuckDBPyConnection]:
+        """A cursor of its own for one statement: cursors share the file but not results or transactions."""
+        with self._pool_lock:
+            connection = self._connection
+            generation = self._generation
+            cursor = self._idle_readers.pop() if self._idle_readers else None
+        if cursor is None:
+            if connection is None:
+                raise StoreError(f"The store {self._path} is not open.")
+            try:
+                cursor = connection.cursor()
+            except duckdb.Error as error:
+                raise StoreError(f"The store {self._path} was just closed.") from error
+        healthy = False
+        try:
+            yield cursor
+            healthy = True
+        finally:
+            with self._pool_lock:
+                keep = healthy and generation == self._generation
+                if keep:
+                    self._idle_readers.append(cursor)
+            if not keep:
+                with contextlib.suppress(duckdb.Error):
+                    cursor.close()

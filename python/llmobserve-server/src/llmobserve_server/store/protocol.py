@@ -1,0 +1,73 @@
+"""What a store engine offers to ingest (writing) and query (reading)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy import Executable
+
+__all__ = ["Key", "Row", "Store", "WriteBatch", "WriteResult"]
+
+Row = Mapping[str, Any]
+"""Column name → Python value; JSON columns as decoded objects (rows to be written may hold `msgspec.Raw`), decimals as
+Decimal, times as naive UTC datetimes."""
+
+Key = tuple[str, str]
+"""(project_id, event_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBatch:
+    """Rows of one transaction, by table; keys are the column names of `store.tables`.
+
+    An id may come more than once: the first row of the highest revision is taken.
+    """
+
+    events: Sequence[Row] = ()
+    span_starts: Sequence[Row] = ()
+    contents: Sequence[Row] = ()
+    dead_letters: Sequence[Row] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What a committed transaction did."""
+
+    duplicate_event_ids: frozenset[Key] = field(default_factory=frozenset[Key])
+    """Events that were stored before and were left as they are."""
+    duplicate_start_ids: frozenset[Key] = field(default_factory=frozenset[Key])
+    """The same of announced spans."""
+    duplicate_content_ids: frozenset[Key] = field(default_factory=frozenset[Key])
+    """The same of contents."""
+
+
+class Store(Protocol):
+    """One engine. Thread-safe: one writer at a time, any number of readers."""
+
+    name: str
+    """`duckdb`, `postgresql`, …"""
+
+    def initialize(self) -> None:
+        """Open the store, creating or migrating it. Raises StoreError with the remedy in its message."""
+        ...
+
+    def write(self, batch: WriteBatch) -> WriteResult:
+        """Store a batch in one durable transaction; ids that exist are ignored. Blocks; call from the writer thread.
+
+        A newer `revision` of a stored call replaces its facts.
+
+        Raises StoreError when nothing was stored; UnstorableRows when a row is the cause and always would be.
+        """
+        ...
+
+    def fetch(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Rows of a SQLAlchemy Core select. Blocks; call from a reader thread."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Do the upkeep that is better done when nothing else is going on. Blocks; call from the writer thread."""
+        ...
+
+    def close(self) -> None:
+        """Checkpoint and release the files. Idempotent."""
+        ...

@@ -1,0 +1,136 @@
+"""The event tables as queries see them: one definition for every engine. The DDL itself is per engine."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+)
+from sqlalchemy.types import ARRAY, JSON, DateTime
+
+__all__ = ["MONEY", "contents", "dead_letters", "events", "metadata", "span_starts"]
+
+metadata = MetaData()
+
+MONEY = Numeric(18, 12)
+"""US dollars of one event. Sums are cast to Numeric(38, 12)."""
+
+_TIME = DateTime(timezone=False)
+"""UTC, microseconds, without a zone: the engines differ too much in zoned types."""
+
+
+def _span_columns() -> list[Column[object]]:
+    """Columns that a finished event and an announced span share."""
+    return [
+        Column("project_id", String, primary_key=True),
+        Column("event_id", String, primary_key=True),
+        Column("type", String),  # call | span
+        Column("kind", String),
+        Column("name", String),  # span name; operation of a call
+        Column("status", String),
+        Column("start_time", _TIME),
+        Column("received_at", _TIME),
+        Column("run_id", String),
+        Column("run_name", String),
+        Column("session_id", String),
+        Column("user_id", String),
+        Column("customer_id", String),
+        Column("environment", String),
+        Column("service", String),
+        Column("trace_id", String),
+        Column("span_id", String),
+        Column("parent_span_id", String),
+        Column("section_path", String),
+        Column("agent", String),  # innermost enclosing agent
+        Column("tags", ARRAY(String)),
+        Column("metadata", JSON),
+        Column("process_id", String),
+        Column("sequence", BigInteger),
+    ]
+
+
+events = Table(
+    "events",
+    metadata,
+    *_span_columns(),
+    Column("duration_ms", Double),
+    Column("time_to_first_token_ms", Double),
+    Column("provider", String),
+    Column("operation", String),
+    Column("request_model", String),
+    Column("response_model", String),
+    Column("model", String),  # name shown and grouped by: priced model, else served, else requested
+    Column("error_type", String),
+    Column("error_message", String),
+    Column("http_status", Integer),
+    Column("stream", Boolean),
+    Column("attempt", Integer),
+    Column("logical_call_id", String),
+    Column("response_id", String),
+    Column("request_id", String),
+    Column("call_key", String),  # provider:response_id, else provider:request_id
+    Column("billable", Boolean),
+    Column("merged_into", String),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cache_read_tokens", BigInteger),
+    Column("cache_write_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("units", JSON),  # unit → quantity (number or decimal string)
+    Column("usage_details", JSON),
+    Column("usage_source", String),
+    Column("usage_flags", JSON),  # list of words
+    Column("usage_raw", JSON),
+    Column("dimensions", JSON),
+    Column("cost_usd", MONEY),  # NULL = unknown, never 0 for it
+    Column("cost_state", String),
+    Column("cost_reason", String),
+    Column("cost_lines", JSON),  # list of wire.CostLine
+    Column("price_book", String),
+    Column("priced_model", String),
+    Column("table_usd", MONEY),
+    Column("reported_cost_usd", MONEY),
+    Column("attributes", JSON),
+    Column("host", String),
+    Column("transport", String),
+    Column("sdk", String),
+    Column("sdk_version", String),
+    Column("revision", Integer),
+    Column("clock_skew_ms", Double),
+    Column("notes", JSON),  # list of sentences
+)
+"""Finished calls and spans, append-only: one wide row each, context copied onto every row."""
+
+span_starts = Table("span_starts", metadata, *_span_columns())
+"""Announced spans (`status = running`). A start whose event_id is in `events` has ended and no longer counts."""
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("event_id", String, primary_key=True),
+    Column("received_at", _TIME),
+    Column("input", String),  # JSON text
+    Column("output", String),  # JSON text
+    Column("truncated", Boolean),
+    Column("redactions", Integer),
+)
+"""What was said, apart from the accounting and with its own retention."""
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("project_id", String),
+    Column("received_at", _TIME),
+    Column("batch_id", String),
+    Column("position", Integer),
+    Column("event_id", String),
+    Column("reason", String),
+    Column("body", String),  # the rejected record as it came, cut at 64 KB
+)
+"""Records that were refused, with the reason."""

@@ -1,0 +1,84 @@
+"""What LLM applications cost and do: `llmobserve.observe()`, and every provider call is recorded.
+
+Names are loaded when first used, so that importing the package costs next to nothing.
+"""
+
+TYPE_CHECKING = False  # what type checkers take for true, without importing typing
+
+if TYPE_CHECKING:
+    from llmobserve.context import attached, current
+    from llmobserve.labels import (
+        customer,
+        get_customer_id,
+        get_run_id,
+        get_session_id,
+        get_tenant_id,
+        get_user_id,
+        metadata,
+        session,
+        set_customer_id,
+        set_run_id,
+        set_session_id,
+        set_tenant_id,
+        set_user_id,
+        tags,
+        user,
+    )
+    from llmobserve.lifecycle import flush, observe, shutdown, status, unobserve
+    from llmobserve.sections import agent, run, section, step, tool, trace, wrap_all_tools
+
+__version__ = "1.0.0"
+
+__all__ = [
+    "__version__",
+    "agent",
+    "attached",
+    "current",
+    "customer",
+    "flush",
+    "get_customer_id",
+    "get_run_id",
+    "get_session_id",
+    "get_tenant_id",
+    "get_user_id",
+    "metadata",
+    "observe",
+    "run",
+    "section",
+    "session",
+    "set_customer_id",
+    "set_run_id",
+    "set_session_id",
+    "set_tenant_id",
+    "set_user_id",
+    "shutdown",
+    "status",
+    "step",
+    "tags",
+    "tool",
+    "trace",
+    "unobserve",
+    "user",
+    "wrap_all_tools",
+]
+
+_HOMES = {
+    "context": ("attached", "current"),
+    "lifecycle": ("flush", "observe", "shutdown", "status", "unobserve"),
+    "sections": ("agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = next((home for home, names in _HOMES.items() if name in names), "labels")
+    value: object = getattr(import_module(f"llmobserve.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

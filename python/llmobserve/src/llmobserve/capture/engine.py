@@ -1,0 +1,106 @@
+"""Decides which requests are observed and keeps the exchanges that are under way."""
+
+from collections import deque
+from collections.abc import Callable
+
+from llmobserve.capture.attempts import next_attempt
+from llmobserve.capture.exchange import Exchange, SentRequest
+from llmobserve.context import Snapshot, current, suppressed
+from llmobserve.guard import guarded
+from llmobserve.providers.registry import Registry
+from llmobserve.settings import Settings
+from llmobserve.wire import CallEvent, ContentRecord
+
+__all__ = ["Engine", "Sink"]
+
+Sink = Callable[[CallEvent, ContentRecord | None, Snapshot], None]
+
+_BEGIN = guarded("capture.begin")
+
+
+class Engine:
+    """Recognises requests and owns their exchanges until each has become an event."""
+
+    def __init__(self, sink: Sink, settings: Settings, remind: Callable[[], None] | None = None) -> None:
+        """`remind` is called, perhaps by the garbage collector, when there is something to `sweep`.
+
+        Raises ValueError when `settings.hosts` names an unknown provider.
+        """
+        self.sink = sink
+        self.capture_content = settings.capture_content
+        self.registry = Registry(settings.hosts)
+        self._open: dict[int, Exchange] = {}
+        self._remind = remind
+        self._left_behind: deque[Exchange] = deque()
+
+    def begin(
+        self,
+        request: SentRequest,
+        *,
+        method: str,
+        host: str,
+        port: int | None,
+        path: str,
+        transport: str,
+    ) -> Exchange | None:
+        """Start to observe a request that is about to be sent; `None` when it is not for a priced endpoint."""
+        provider = self.registry.provider_for(host, port)
+        if provider is None:
+            return None
+        with _BEGIN:
+            found = self.registry.endpoint_for(provider, method, path)
+            if found is None or suppressed():
+                return None
+            if self._left_behind:
+                self.sweep()
+            headers = request.headers()
+            exchange = Exchange(
+                self,
+                (provider, *found),
+                request,
+                method=method,
+                host=host if port is None else f"{host}:{port}",
+                path=path,
+                transport=transport,
+                snapshot=current(),
+                attempt=next_attempt(headers, host, path, request.content()),
+                request_headers=headers,
+            )
+            self._open[id(exchange)] = exchange
+            return exchange
+        return None
+
+    def forget(self, exchange: Exchange) -> bool:
+        """Take the exchange out; True for the one caller that may conclude it."""
+        return self._open.pop(id(exchange), None) is not None
+
+    def leave_behind(self, exchange: Exchange) -> None:
+        """Keep an exchange whose response was collected, for the next `sweep`. Takes no lock."""
+        self._left_behind.append(exchange)
+        if self._remind is not None:
+            self._remind()
+
+    def sweep(self) -> None:
+        """Make the events of responses that were dropped without being closed."""
+        while self._left_behind:
+            try:
+                exchange = self._left_behind.popleft()
+            except IndexError:
+                return
+            exchange.abandoned()
+
+    def abandon_all(self) -> None:
+        """Make an event of everything that is still under way: the process or the observation ends."""
+        self.sweep()
+        for exchange in list(self._open.values()):
+            exchange.abandoned()
+
+    def forget_all(self) -> None:
+        """Drop everything under way without a trace: in a forked child it is the parent's."""
+        self._open.clear()
+        self._left_behind.clear()
+
+    @property
+    def under_way(self) -> int:
+        """Number of exchanges that have not ended."""
+        return len(self._open)

@@ -1,0 +1,320 @@
+"""One wire attempt from the moment it is sent to the one event that it becomes."""
+
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from llmobserve.capture.attempts import Attempt
+from llmobserve.capture.payload import Payload
+from llmobserve.context import Snapshot, wire_context
+from llmobserve.guard import guarded, text_of
+from llmobserve.providers.base import Endpoint, Provider, ProviderRequest, Reader, Reading
+from llmobserve.wire import CallEvent, ContentRecord, ErrorInfo, Status, Usage
+from llmobserve.wire.ids import event_id_for_remote
+
+if TYPE_CHECKING:
+    import re
+
+    from llmobserve.capture.engine import Engine
+
+__all__ = ["Ending", "Exchange", "SentRequest"]
+
+Ending = Literal["exhausted", "closed", "failed", "abandoned"]
+
+_OBSERVE = guarded("capture.observe")
+_FINISH = guarded("capture.finish")
+_READ = guarded("capture.read")
+_REDACT = guarded("capture.redact")
+_MESSAGE_CHARACTERS = 500
+_CREDENTIAL_FIELDS = frozenset({"access_token", "api_key", "api-key", "apikey", "key", "sig", "signature", "token"})
+
+
+class SentRequest(Protocol):
+    """What an exchange asks of the request of a client library, lazily and at most once."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+        ...
+
+    def query(self) -> str:
+        """The query of the URL, without `?`."""
+        ...
+
+    def content(self) -> bytes | None:
+        """The body if it is in memory; `None` when sending it consumes it."""
+        ...
+
+    def body(self, content_type: str) -> Any:
+        """The decoded body: JSON, or the text fields of a form; `None` when neither."""
+        ...
+
+
+class Exchange:
+    """Follows one attempt. Whatever ends it first makes the event; later endings do nothing."""
+
+    __slots__ = (
+        "__weakref__",
+        "_ended_ns",
+        "_match",
+        "_method",
+        "_payload",
+        "_request",
+        "_request_headers",
+        "_snapshot",
+        "_start_ns",
+        "_start_us",
+        "_watch",
+        "attempt",
+        "endpoint",
+        "engine",
+        "host",
+        "http_status",
+        "path",
+        "provider",
+        "response_headers",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        engine: "Engine",
+        found: "tuple[Provider, Endpoint, re.Match[str]]",
+        request: SentRequest,
+        *,
+        method: str,
+        host: str,
+        path: str,
+        transport: str,
+        snapshot: Snapshot,
+        attempt: Attempt,
+        request_headers: Mapping[str, str],
+    ) -> None:
+        self.engine = engine
+        self.provider, self.endpoint, self._match = found
+        self._method = method
+        self.host = host
+        self.path = path
+        self.transport = transport
+        self.attempt = attempt
+        self.http_status: int | None = None
+        self.response_headers: Mapping[str, str] = {}
+        self._request = request
+        self._request_headers = request_headers
+        self._snapshot = snapshot
+        self._payload: Payload | None = None
+        self._watch: weakref.ref[Any] | None = None
+        self._ended_ns = 0
+        self._start_us = time.time_ns() // 1000
+        self._start_ns = time.perf_counter_ns()
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take status and headers (names in lower case) of the answer."""
+        self.http_status = status
+        self.response_headers = headers
+        self._payload = Payload(
+            self.endpoint, status, headers, self._open_reader, want_content=self.engine.capture_content
+        )
+
+    def watch(self, response: Any) -> None:
+        """Notice when `response` is dropped without having been closed."""
+        self._watch = weakref.ref(response, self._dropped)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take a piece of the body as it came from the wire."""
+        payload = self._payload
+        if payload is not None:
+            with _OBSERVE:
+                payload.feed(chunk)
+
+    @property
+    def hold(self) -> Callable[[bytes], None] | None:
+        """As `Payload.hold`: takes chunks that need not be looked at."""
+        payload = self._payload
+        return payload.hold if payload is not None else None
+
+    def feed_whole(self, body: bytes) -> None:
+        """Take a whole body that is decoded already."""
+        payload = self._payload
+        if payload is not None:
+            with _OBSERVE:
+                payload.drop_encoding()
+                payload.feed(body)
+
+    def exhausted(self) -> None:
+        """The body was read to its end."""
+        self._end("exhausted", None)
+
+    def closed(self) -> None:
+        """The application closed the response, perhaps before its end."""
+        self._end("closed", None)
+
+    def failed(self, error: BaseException) -> None:
+        """Sending or reading raised."""
+        self._end("closed" if isinstance(error, GeneratorExit) else "failed", error)
+
+    def abandoned(self) -> None:
+        """Nobody will end it any more: the response is gone, or the process ends."""
+        self._end("abandoned", None)
+
+    def discard(self) -> None:
+        """It was no call (a redirect): record nothing."""
+        self.engine.forget(self)
+
+    def _dropped(self, _: object) -> None:
+        # Garbage collection may run inside any lock of ours, so the event is made later.
+        self._ended_ns = time.perf_counter_ns()
+        self.engine.leave_behind(self)
+
+    def _end(self, ending: Ending, error: BaseException | None) -> None:
+        if self.engine.forget(self):
+            self._watch = None
+            with _FINISH:
+                self._conclude(ending, error)
+
+    def _open_reader(self) -> Reader:
+        query = self._request.query()
+        request = ProviderRequest(
+            method=self._method,
+            host=self.host,
+            path=self.path,
+            query=_query_fields(query) if query else {},
+            headers=self._request_headers,
+            body=self._request.body(self._request_headers.get("content-type", "")),
+        )
+        return self.endpoint.reader(request, self._match, want_content=self.engine.capture_content)
+
+    def _conclude(self, ending: Ending, error: BaseException | None) -> None:
+        duration_ms = ((self._ended_ns or time.perf_counter_ns()) - self._start_ns) / 1e6
+        payload = self._payload
+        # What cannot be read must not cost the fact that there was a call.
+        complete, reading = ending == "exhausted", Reading(usage=Usage(flags=("unreadable",)))
+        with _READ:
+            complete, reading = self._read(ending)
+        failed_status = self.http_status is not None and self.http_status >= 400
+        status = _status(ending, error, complete=complete, failed=failed_status or reading.error_type is not None)
+        info = self._error_info(reading, error if status != "ok" else None, failed=failed_status)
+        self.attempt.ended(failed=status == "error")
+        if payload is not None and payload.problem is not None:
+            usage = reading.usage
+            reading.usage = replace(usage, flags=(*usage.flags, "undecodable"))
+        ready: list[Reading] = [] if reading.pending and status == "ok" else [reading]
+        for reading_of_event in (*ready, *reading.items):
+            self._emit(reading_of_event, reading, status, info, duration_ms)
+
+    def _read(self, ending: Ending) -> tuple[bool, Reading]:
+        """Whether the answer is complete, and the facts in it."""
+        payload = self._payload
+        if payload is None:
+            reading = self._open_reader().reading(ended_early=True)
+            reading.usage = Usage()
+            return False, reading
+        complete = payload.finish()
+        if not complete and ending == "exhausted" and (payload.mode != "stream" or self.endpoint.unmarked_end):
+            if payload.mode == "binary":
+                payload.take_unreadable()
+            complete = True
+        return complete, payload.reader.reading(ended_early=not complete)
+
+    def _error_info(self, reading: Reading, error: BaseException | None, *, failed: bool) -> ErrorInfo | None:
+        if reading.error_type is not None:
+            return ErrorInfo(type=reading.error_type, message=_message(reading.error_message))
+        if failed:
+            return ErrorInfo(type=f"http_{self.http_status}")
+        if error is not None and not isinstance(error, GeneratorExit):
+            return ErrorInfo(type=type(error).__name__, message=_message(text_of(error)))
+        return None
+
+    def _emit(
+        self, reading: Reading, main: Reading, status: Status, info: ErrorInfo | None, duration_ms: float
+    ) -> None:
+        is_main = reading is main
+        payload = self._payload
+        first_ns = payload.first_content_ns if payload is not None else None
+        attempt = self.attempt
+        if reading.remote_id is not None:
+            event_id = event_id_for_remote(self.provider.name, reading.remote_id)
+        else:
+            event_id = attempt.event_id if is_main else attempt.further_event_id()
+        call = CallEvent(
+            event_id=event_id,
+            revision=_revision(reading),
+            kind=reading.kind or self.endpoint.kind,
+            provider=self.provider.name,
+            operation=reading.operation or self.endpoint.operation,
+            request_model=reading.request_model,
+            response_model=reading.response_model,
+            start_time_us=self._start_us,
+            duration_ms=duration_ms,
+            time_to_first_token_ms=None if first_ns is None else (first_ns - self._start_ns) / 1e6,
+            status=status if is_main else "ok",
+            error=info if is_main else None,
+            http_status=self.http_status,
+            # A list of charges (the lines of a batch) is no streamed answer.
+            stream=payload is not None and payload.mode == "stream" and not main.pending,
+            attempt=attempt.number,
+            logical_call_id=attempt.logical_call_id(),
+            response_id=reading.response_id,
+            request_id=self._request_id(),
+            usage=reading.usage,
+            dimensions=self._dimensions(reading),
+            reported_cost_usd=reading.reported_cost_usd,
+            host=self.host,
+            transport=self.transport,
+            # The end of the event id is random enough to be the id in the tree as well.
+            context=wire_context(self._snapshot, event_id[19:23] + event_id[24:]),
+        )
+        content: ContentRecord | None = None
+        if self.engine.capture_content and (reading.input is not None or reading.output is not None):
+            with _REDACT:
+                from llmobserve.capture.redaction import redact  # its patterns are many and not everyone needs them
+
+                content = redact(event_id, reading.input, reading.output)
+        self.engine.sink(call, content, self._snapshot)
+
+    def _dimensions(self, reading: Reading) -> Mapping[str, str]:
+        of_host = self.provider.dimensions_of_host
+        return reading.dimensions if of_host is None else {**of_host(self.host), **reading.dimensions}
+
+    def _request_id(self) -> str | None:
+        for name in self.provider.request_id_headers:
+            value = self.response_headers.get(name)
+            if value:
+                return value
+        return None
+
+
+def _revision(reading: Reading) -> int:
+    if reading.revision is not None:
+        return reading.revision
+    return 1 if reading.remote_id is not None and reading.usage.source == "response" else 0
+
+
+def _query_fields(query: str) -> dict[str, str]:
+    """The fields of a query without credentials (Gemini takes its key there)."""
+    from urllib.parse import parse_qsl  # slow to import, and few requests have a query
+
+    return {name: value for name, value in parse_qsl(query) if name.lower() not in _CREDENTIAL_FIELDS}
+
+
+def _status(ending: Ending, error: BaseException | None, *, complete: bool, failed: bool) -> Status:
+    if failed:
+        return "error"
+    if complete or ending == "exhausted":
+        return "ok"
+    if ending == "abandoned":
+        return "abandoned"
+    # What stops code from outside (cancellation by asyncio or trio, Ctrl-C, a closed generator) is no `Exception`.
+    if ending == "closed" or not isinstance(error, Exception):
+        return "cancelled"
+    return "error"
+
+
+def _message(text: str | None) -> str | None:
+    """An error message as it may leave the process: providers quote keys in them, and transports whole URLs."""
+    if not text:
+        return None
+    from llmobserve.secret_patterns import without_secrets  # its patterns are many, and few calls fail
+
+    return without_secrets(text[: 2 * _MESSAGE_CHARACTERS])[0][:_MESSAGE_CHARACTERS]

@@ -1,0 +1,67 @@
+"""Replaces class attributes by wrappers that can be taken back, and reports what became of each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["MARKER", "Patch", "PatchHealth", "apply", "positional_names", "restore"]
+
+MARKER = "__llmobserve_wrapped__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchHealth:
+    """State of one hook."""
+
+    library: str
+    """Import name."""
+    version: str | None
+    target: str
+    """Class and method that are hooked."""
+    state: Literal["active", "degraded", "missing", "waiting"]
+    """`degraded`: the wanted place was not as expected and a public method is hooked instead. `missing`: nothing
+    could be hooked, calls through this library are not seen. `waiting`: the library is not imported yet."""
+    detail: str | None = None
+
+
+@dataclass(slots=True)
+class Patch:
+    """A replaced class attribute."""
+
+    owner: type
+    name: str
+    original: Any
+    wrapper: Any
+
+
+def positional_names(function: Any) -> tuple[str, ...] | None:
+    """Names of the positional parameters below any wrappers; `None` when they cannot be told."""
+    seen = 0
+    while hasattr(function, "__wrapped__") and seen < 20:
+        function = function.__wrapped__
+        seen += 1
+    code = getattr(function, "__code__", None)
+    return None if code is None else code.co_varnames[: code.co_argcount]
+
+
+def apply(owner: type, name: str, make_wrapper: Callable[[Any], Any]) -> Patch | None:
+    """Wrap `owner.name`, also around another tool's wrapper; `None` when a wrapper of ours is already in there."""
+    current = owner.__dict__[name]
+    layer, seen = current, 0
+    while layer is not None and seen < 20:
+        if getattr(layer, "__dict__", {}).get(MARKER):
+            return None
+        layer = getattr(layer, "__wrapped__", None)
+        seen += 1
+    wrapper = make_wrapper(current)
+    setattr(wrapper, MARKER, True)
+    setattr(owner, name, wrapper)
+    return Patch(owner, name, current, wrapper)
+
+
+def restore(patch: Patch) -> bool:
+    """Put the original back if the attribute is still ours; False when another tool has wrapped it since."""
+    if patch.owner.__dict__.get(patch.name) is not patch.wrapper:
+        return False
+    setattr(patch.owner, patch.name, patch.original)
+    return True

@@ -1,0 +1,470 @@
+"""Where in the application the code is running: run, sections, session, user, customer, in one context variable.
+
+The variable holds an immutable `Snapshot`; whoever changes something sets a new one and, on leaving, puts back only
+what it changed. `ContextVar.reset` is never used: it fails when a generator is closed in another task.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import count
+from typing import Any, NamedTuple, cast
+
+from llmobserve.guard import guarded, text_of
+from llmobserve.wire import Context, SpanKind, Status
+
+__all__ = [
+    "Facts",
+    "OpenSpan",
+    "Snapshot",
+    "attached",
+    "change",
+    "changed",
+    "current",
+    "defaults",
+    "suppress",
+    "suppressed",
+    "wire_context",
+]
+
+_MASK = (1 << 64) - 1
+_RUN_BIT = 1 << 63
+"""Set in the number of the run that an outermost section stands for; plain numbers stay below it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the application said about the work at hand. `None` = not said."""
+
+    run_id: str | None = None
+    """Only when set by `set_run_id`: replaces the run that follows from the sections."""
+    run_name: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    customer_id: str | None = None
+    tenant_id: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    suppressed: bool = False
+    """Nothing is recorded: the SDK's own traffic."""
+
+
+class OpenSpan:
+    """A run or section that has been entered. Its ids follow from one number, so they cost nothing until asked for."""
+
+    __slots__ = (
+        "announced",
+        "attributes",
+        "depth",
+        "duration_ns",
+        "end_facts",
+        "error",
+        "facts",
+        "given_run_id",
+        "kind",
+        "link",
+        "name",
+        "number",
+        "parent",
+        "start_ns",
+        "start_us",
+        "status",
+    )
+
+    def __init__(
+        self, kind: SpanKind, name: str, parent: "OpenSpan | None", facts: Facts, attributes: Mapping[str, Any] | None
+    ) -> None:
+        self.kind: SpanKind = kind
+        self.name = name
+        self.parent = parent
+        self.facts = facts
+        """As they were on entry; they decide which run the span belongs to."""
+        self.attributes = attributes
+        self.depth = 0 if parent is None else parent.depth + 1
+        self.announced = False
+        self.status: Status = "running"
+        self.error: tuple[str, str] | None = None
+        """Type and message of the exception that ended it."""
+        self.end_facts = facts
+        self.link: tuple[str, str] | None = None
+        """Trace and span outside of the run that it was started in."""
+        self.given_run_id: str | None = None
+        self.duration_ns = 0
+        self.number = next(_numbers)
+        self.start_us = time.time_ns() // 1000
+        self.start_ns = time.perf_counter_ns()
+
+    @property
+    def root(self) -> "OpenSpan":
+        """The outermost span of the same run."""
+        span = self
+        while span.parent is not None:
+            span = span.parent
+        return span
+
+    @property
+    def stands_for_run(self) -> bool:
+        """True for an outermost section with no run around it: the run is then made from it."""
+        return self.parent is None and self.kind != "run" and self.facts.run_id is None
+
+    @property
+    def span_id(self) -> str:
+        """Sixteen hexadecimal digits."""
+        return _span_id(self.number)
+
+    @property
+    def event_id(self) -> str:
+        """UUID of its records, the same for announcement and end."""
+        return _event_id(self.start_us, self.number)
+
+    @property
+    def run_span_id(self) -> str:
+        """Span id of the run that this outermost section stands for."""
+        return _span_id(self.number | _RUN_BIT)
+
+    @property
+    def run_event_id(self) -> str:
+        """Event id of that run, which is also its run id."""
+        return _event_id(self.start_us, self.number | _RUN_BIT)
+
+    @property
+    def path(self) -> str | None:
+        """The section path down to and including this span; `None` for a run."""
+        parts: list[str] = []
+        span: OpenSpan | None = self
+        while span is not None and span.kind != "run":
+            parts.append(f"{span.kind}:{span.name.replace('/', '_')}")
+            span = span.parent
+        return "/".join(reversed(parts)) or None
+
+
+class Snapshot(NamedTuple):
+    """The whole context at one moment. Immutable: keep it, hand it to another thread, attach it there."""
+
+    span: OpenSpan | None
+    facts: Facts
+    link: tuple[str, str] | None = None
+    """Trace and span id of OpenTelemetry that were active when the snapshot was taken."""
+
+
+_numbers = count(int.from_bytes(os.urandom(8), "big") >> 3)
+_NO_FACTS = Facts()
+_MESSAGE_CHARACTERS = 300
+_DEEPEST = 100
+"""Levels of sections below which only a span that still runs is taken for a parent."""
+_ERROR, _OTEL = guarded("context.error"), guarded("context.opentelemetry")
+_new_tuple = cast("Callable[[type[Snapshot], tuple[OpenSpan, Facts, tuple[str, str] | None]], Snapshot]", tuple.__new__)
+_OUTSIDE = Snapshot(None, _NO_FACTS)
+_variable: ContextVar[Snapshot] = ContextVar("llmobserve", default=_OUTSIDE)
+_span_sink: Callable[[OpenSpan], None] | None = None
+_defaults = _NO_FACTS
+_process_run = OpenSpan("run", "", None, _NO_FACTS, None)
+
+
+def current() -> Snapshot:
+    """The context here and now, with the active OpenTelemetry span if the application uses OpenTelemetry."""
+    snapshot = _variable.get()
+    if "opentelemetry.trace" in sys.modules:
+        link = outer_span()
+        if link is not None:
+            return Snapshot(snapshot.span, snapshot.facts, link)
+    return snapshot
+
+
+def wire_context(snapshot: Snapshot, span_id: str | None) -> Context:
+    """The wire form of a snapshot for an event with the given span id inside it."""
+    span, facts = snapshot.span, snapshot.facts
+    root = process_run() if span is None else span.root
+    trace_id = snapshot.link[0] if snapshot.link is not None else trace_id_of(root)
+    run_id, run_name = run_of(root, facts)
+    if span is not None:
+        parent_span_id = span.span_id
+    elif facts.run_id is not None:
+        parent_span_id = None if snapshot.link is None else snapshot.link[1]
+    else:
+        parent_span_id = root.span_id
+    path = None if span is None else span.path
+    return _filled(facts, run_id, run_name, trace_id, span_id, parent_span_id, path)
+
+
+def span_context(span: OpenSpan) -> Context:
+    """The wire form of the context of a span itself."""
+    root = span.root
+    run_id, run_name = run_of(root, span.facts)
+    if span.parent is not None:
+        parent_span_id = span.parent.span_id
+    elif span.stands_for_run:
+        parent_span_id = span.run_span_id
+    else:
+        parent_span_id = None if span.link is None else span.link[1]
+    return _filled(span.end_facts, run_id, run_name, trace_id_of(root), span.span_id, parent_span_id, span.path)
+
+
+def run_context(section: OpenSpan) -> Context:
+    """The context of the run that an outermost section stands for."""
+    parent_span_id = None if section.link is None else section.link[1]
+    run_id, run_name = run_of(section, section.facts)
+    facts = section.end_facts
+    return _filled(facts, run_id, run_name, trace_id_of(section), section.run_span_id, parent_span_id, None)
+
+
+def run_of(root: OpenSpan, facts: Facts) -> tuple[str, str | None]:
+    """Id and name of the run that something under `root` belongs to."""
+    if facts.run_id is not None:
+        return facts.run_id, facts.run_name
+    if root.kind == "run":
+        return root.given_run_id or root.event_id, root.name
+    return root.run_event_id, root.name
+
+
+def trace_id_of(root: OpenSpan) -> str:
+    """The trace: OpenTelemetry's where the run was started inside one."""
+    if root.link is not None:
+        return root.link[0]
+    return _trace_id(root.number)
+
+
+def process_run() -> OpenSpan:
+    """The run of calls that no run and no section encloses; named after the script."""
+    if not _process_run.name:
+        _process_run.name = os.path.basename(sys.argv[0] if sys.argv else "") or "python"  # noqa: PTH119 (pathlib is slow to import)
+    return _process_run
+
+
+def outer_span() -> tuple[str, str] | None:
+    """`active_otel_span`, and nothing where OpenTelemetry cannot say."""
+    if "opentelemetry.trace" not in sys.modules:
+        return None
+    with _OTEL:
+        return active_otel_span()
+    return None
+
+
+def active_otel_span() -> tuple[str, str] | None:
+    """Trace and span id of the active OpenTelemetry span; `None` without one. Never imports OpenTelemetry."""
+    api = sys.modules.get("opentelemetry.trace")
+    # The module may be half imported, by this thread or another.
+    get_current_span = getattr(api, "get_current_span", None)
+    if get_current_span is None:
+        return None
+    active = get_current_span().get_span_context()
+    if not active.is_valid:
+        return None
+    return f"{active.trace_id:032x}", f"{active.span_id:016x}"
+
+
+def _filled(
+    facts: Facts,
+    run_id: str,
+    run_name: str | None,
+    trace_id: str,
+    span_id: str | None,
+    parent_span_id: str | None,
+    path: str | None,
+) -> Context:
+    tenant_id = facts.tenant_id or _defaults.tenant_id
+    # The wire has no tenant of its own: the key decides the project, the tenant is a label inside it.
+    meta = facts.metadata if tenant_id is None else {**facts.metadata, "tenant_id": tenant_id}
+    return Context(
+        run_id=run_id,
+        run_name=run_name,
+        session_id=facts.session_id,
+        user_id=facts.user_id,
+        customer_id=facts.customer_id or _defaults.customer_id,
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_span_id=parent_span_id,
+        section_path=path,
+        tags=facts.tags,
+        metadata=meta,
+    )
+
+
+def _mixed(number: int) -> int:
+    """A bijection of 64-bit numbers that leaves no pattern visible (the finaliser of SplitMix64)."""
+    number = (number + 0x9E3779B97F4A7C15) & _MASK
+    number = ((number ^ (number >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    number = ((number ^ (number >> 27)) * 0x94D049BB133111EB) & _MASK
+    return number ^ (number >> 31)
+
+
+# The same few spans are asked again and again, with each call inside them.
+@lru_cache(maxsize=512)
+def _trace_id(number: int) -> str:
+    return f"{_mixed(number ^ 0x5851F42D4C957F2D):016x}{_mixed(number ^ 0x14057B7EF767814F):016x}"
+
+
+@lru_cache(maxsize=512)
+def _span_id(number: int) -> str:
+    return f"{_mixed(number):016x}"
+
+
+@lru_cache(maxsize=512)
+def _event_id(start_us: int, number: int) -> str:
+    low, high = _mixed(number ^ 0x2545F4914F6CDD1D), _mixed(number ^ 0x369DEA0F31A53F85)
+    ms = (start_us // 1000) & 0xFFFF_FFFF_FFFF
+    digits = f"{ms:012x}7{high & 0xFFF:03x}{low & (1 << 62) - 1 | 1 << 63:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def put(snapshot: Snapshot) -> Snapshot:
+    """Make `snapshot` the current context and return the one before."""
+    before = _variable.get()
+    _variable.set(snapshot)
+    return before
+
+
+def enter(kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None) -> tuple[OpenSpan, Snapshot]:
+    """Begin a section; returns it and the snapshot to `leave` to."""
+    before = _variable.get()
+    parent, facts, link = before
+    if parent is not None and parent.depth >= _DEEPEST:
+        parent = _running(parent)
+    span = OpenSpan(kind, name, parent, facts, attributes)
+    if parent is None:
+        span.link = link or outer_span()
+    _variable.set(_new_tuple(Snapshot, (span, facts, link)))
+    return span, before
+
+
+def _running(span: OpenSpan | None) -> OpenSpan | None:
+    """The innermost span that has not ended.
+
+    A task that starts its successor from inside a section (a poll, a timer) would hang every turn below the one before
+    it, for ever.
+    """
+    while span is not None and span.status != "running":
+        span = span.parent
+    return span
+
+
+def enter_run(name: str, run_id: str | None, changes: Mapping[str, Any]) -> tuple[OpenSpan, Snapshot]:
+    """Begin a run with these facts changed; returns it and the snapshot to `leave` to."""
+    before = _variable.get()
+    facts = replace(before.facts, **changes, run_id=None, run_name=None)
+    span = OpenSpan("run", name, None, facts, None)
+    span.given_run_id = run_id
+    if before.span is not None:
+        span.link = trace_id_of(before.span.root), before.span.span_id
+    else:
+        span.link = before.link or outer_span()
+    _variable.set(Snapshot(span, facts, before.link))
+    return span, before
+
+
+def innermost() -> OpenSpan | None:
+    """The run or section here and now."""
+    return _variable.get().span
+
+
+def leave(span: OpenSpan, before: Snapshot, error: BaseException | None) -> None:
+    """End a span where it was entered.
+
+    The span before becomes the innermost one again; what was set meanwhile stays until the run ends. Where `span` is
+    not the innermost one, because this is another task or thread, the context is left alone.
+    """
+    now = _variable.get()
+    if now.span is span:
+        if now.facts is before.facts or span.parent is None:
+            _variable.set(before)
+        else:
+            _variable.set(Snapshot(before.span, now.facts, before.link))
+    end(span, now.facts if now.span is span else span.facts, error)
+
+
+def end(span: OpenSpan, facts: Facts, error: BaseException | None) -> None:
+    """Close a span and hand it to the recorder, if there is one. The context stays as it is."""
+    span.duration_ns = time.perf_counter_ns() - span.start_ns
+    span.end_facts = facts
+    if error is None:
+        span.status = "ok"
+    else:
+        _fail(span, error)
+    if _span_sink is not None and not facts.suppressed:
+        _span_sink(span)
+
+
+def _fail(span: OpenSpan, error: BaseException) -> None:
+    if isinstance(error, SystemExit):
+        span.status = "ok"
+    elif not isinstance(error, Exception):  # GeneratorExit, KeyboardInterrupt and the cancellations of asyncio, trio
+        span.status = "cancelled"
+    else:
+        span.status = "error"
+        with _ERROR:
+            span.error = (type(error).__qualname__, text_of(error)[:_MESSAGE_CHARACTERS])
+
+
+def set_span_sink(sink: Callable[[OpenSpan], None] | None) -> None:
+    """Where ended spans go; `None` = nowhere."""
+    global _span_sink
+    _span_sink = sink
+
+
+def set_defaults(*, customer_id: str | None, tenant_id: str | None) -> None:
+    """What counts where the application sets no customer or tenant."""
+    global _defaults
+    _defaults = Facts(customer_id=customer_id, tenant_id=tenant_id)
+
+
+def defaults() -> Facts:
+    """What counts where the application sets no customer or tenant."""
+    return _defaults
+
+
+def renew_process() -> None:
+    """Begin a new process run with new numbers: in a forked child, and when observation ends."""
+    global _numbers, _process_run
+    _numbers = count(int.from_bytes(os.urandom(8), "big") >> 3)
+    _process_run = OpenSpan("run", "", None, _NO_FACTS, None)
+
+
+def change(**changes: Any) -> None:
+    """Change facts from here on, in this task or thread."""
+    now = _variable.get()
+    _variable.set(Snapshot(now.span, replace(now.facts, **changes), now.link))
+
+
+@contextmanager
+def changed(**changes: Any) -> Generator[None]:
+    """Change facts for a block, and give back only what it changed."""
+    before = _variable.get().facts
+    after = replace(before, **changes)
+    put(_variable.get()._replace(facts=after))
+    try:
+        yield
+    finally:
+        now = _variable.get()
+        if now.facts is after:
+            put(now._replace(facts=before))
+        else:
+            # Something else was set inside, or this is another task: give back only our own fields, where still ours.
+            own = {key: getattr(before, key) for key, value in changes.items() if getattr(now.facts, key) is value}
+            put(now._replace(facts=replace(now.facts, **own)))
+
+
+@contextmanager
+def attached(snapshot: Snapshot) -> Generator[None]:
+    """Run the block in a context taken elsewhere (another thread, the request that started this work)."""
+    before = put(snapshot)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+@contextmanager
+def suppress() -> Generator[None]:
+    """Record nothing that happens in the block."""
+    with changed(suppressed=True):
+        yield
+
+
+def suppressed() -> bool:
+    """True where nothing is to be recorded."""
+    return _variable.get().facts.suppressed

@@ -1,0 +1,270 @@
+"""Starts and stops everything: `observe`, `unobserve`, `flush`, `shutdown`, and what happens on fork and exit."""
+
+import atexit
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from llmobserve import capture, context
+from llmobserve.guard import guarded, swallowed
+from llmobserve.recorder import Recorder
+from llmobserve.settings import SettingError, Settings, load
+from llmobserve.transport.worker import Worker
+
+if TYPE_CHECKING:
+    from llmobserve.transport import Reply, Sender, Transport
+
+__all__ = ["flush", "observe", "shutdown", "status", "unobserve"]
+
+_EXIT_S = 1.5
+"""For sending when the process ends; with all else an exit takes less than two seconds."""
+_STATUS_EVERY_S = 5.0
+
+
+class _Observation:
+    """Everything that runs while the application is observed."""
+
+    def __init__(self, settings: Settings, make_transport: "Callable[[], Transport]") -> None:
+        self.settings = settings
+        self._make_transport = make_transport
+        self.recorder = Recorder(settings, wake=self._wake, forked=self.after_fork)
+        self._attach_sender()
+
+    def _attach_sender(self) -> None:
+        self._transport = self._make_transport()
+        self._sender: Sender | None = None
+        self.worker = Worker(self._tick, lambda: self.sender.wait_s, self.settings.flush_interval_ms / 1000)
+        self._noted: dict[str, Any] = {}
+        self._noted_s = 0.0
+
+    @property
+    def sender(self) -> "Sender":
+        """Loaded with the first record, by its own thread: `observe()` is to be quick."""
+        sender = self._sender
+        if sender is None:
+            from llmobserve.transport.sender import Sender
+
+            sender = self._sender = Sender(self.recorder.spool, self._transport)
+        return sender
+
+    def _wake(self) -> None:
+        self.worker.wake()
+
+    def remind(self) -> None:
+        """Have the sender's thread, if it runs, look after streams that were dropped unread."""
+        self.worker.remind()
+
+    def _tick(self, now: bool) -> bool:
+        capture.sweep()
+        self.recorder.drain()
+        complete = self.sender.send_all(now=now)
+        self._note()
+        return complete
+
+    def after_fork(self) -> None:
+        """In the child: nothing of the parent's is sent twice, and no lock of the parent's is waited for."""
+        self.recorder.after_fork()
+        self._transport.close()  # the child's copy of the connection; the parent's stays open
+        self._attach_sender()
+        processes = sys.modules.get("multiprocessing.util")
+        if processes is not None:
+            _at_end_of_child(processes)
+
+    def status(self) -> dict[str, Any]:
+        """How recording and sending go in this process."""
+        sender, spool = self.sender.state, self.recorder.spool
+        return {
+            "collector_url": self.settings.collector_url,
+            "service": self.settings.service,
+            "script": context.process_run().name,
+            "calls": self.recorder.calls,
+            "spans": self.recorder.spans,
+            "sent": sender.sent,
+            "state": sender.state,
+            "reason": sender.reason,
+            "lost": dict(spool.lost),
+            "dead_letters": dict(sender.dead),
+            "torn": sender.torn,
+            "in_memory": len(spool.memory),
+            "unwritable": spool.unwritable,
+            "internal_errors": {place: count for place, (count, _) in swallowed().items()},
+        }
+
+    def _note(self) -> None:
+        """Leave word for `llmobserve doctor`, now and then and when something changes for better or worse."""
+        status = self.status()
+        changed = status["state"] != self._noted.get("state") or status["lost"] != self._noted.get("lost")
+        if changed or time.monotonic() - self._noted_s > _STATUS_EVERY_S:
+            self._noted, self._noted_s = status, time.monotonic()
+            from llmobserve.spool.directory import put_status
+
+            put_status(self.recorder.spool.directory, status)
+
+    @property
+    def has_work(self) -> bool:
+        """True while something waits to be sent."""
+        return self.recorder.waiting or self.recorder.spool.waiting or bool(self.recorder.spool.losses)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Record what is under way, send for at most `timeout_s`, leave the rest on disk."""
+        capture.uninstall()
+        self.recorder.end_process_run()
+        context.renew_process()
+        context.set_span_sink(None)
+        self.recorder.drain()
+        complete = not self.has_work
+        if not complete and timeout_s > 0 and self.sender.wait_s == 0:
+            complete = self.worker.flush(timeout_s, stop=True)
+        self.worker.abandon()
+        if self._sender is not None:
+            self._sender.close()
+        if self.recorder.spool.written or self.recorder.spool.lost:
+            self._close_note()
+        self.recorder.spool.close()
+        return complete
+
+    def _close_note(self) -> None:
+        from llmobserve.spool.directory import put_status, remove_status
+
+        status = self.status()
+        directory = self.recorder.spool.directory
+        troubled = status["lost"] or status["dead_letters"] or status["internal_errors"] or status["reason"]
+        if troubled:
+            put_status(directory, status)
+        else:
+            remove_status(directory)
+
+
+_lock = threading.RLock()
+_current: _Observation | None = None
+_hooked = False
+
+
+def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
+    """Record every provider call from here on. Calling it again with the same settings changes nothing.
+
+    All arguments are optional: `collector_url`, `api_key`, `enabled`, `capture_content`, `spool_dir`, `service`,
+    `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `hosts`. Each can be set by an
+    environment variable instead (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them).
+    `transport` replaces the way to the collector, for tests (`llmobserve.transport.MemoryTransport`).
+
+    Raises:
+        SettingError: a setting cannot be used; the message says what to write instead.
+    """
+    global _current
+    wanted = load(settings)
+    with _lock:
+        if not wanted.enabled or (_current is not None and _current.settings == wanted and transport is None):
+            return
+        if _current is not None:
+            unobserve()
+        observation = _Observation(wanted, _transport_maker(wanted, transport))
+        try:
+            capture.install(sink=observation.recorder.record_call, settings=wanted, remind=observation.remind)
+        except ValueError as error:
+            raise SettingError(f"llmobserve: {error}") from None
+        _current = observation
+        context.set_defaults(customer_id=wanted.customer_id, tenant_id=wanted.tenant_id)
+        context.set_span_sink(observation.recorder.span_ended)
+        _hook_process()
+
+
+def unobserve() -> None:
+    """Stop observing and undo every hook. What is recorded is sent within two seconds or stays on disk."""
+    shutdown(_EXIT_S)
+
+
+def shutdown(timeout_s: float = 5.0) -> bool:
+    """Send what is recorded, then stop observing. True when everything has arrived within `timeout_s` seconds.
+
+    What has not arrived stays on disk; the next process with the same spool directory sends it.
+    """
+    global _current
+    with _lock:
+        observation, _current = _current, None
+        if observation is None:
+            return True
+        with guarded("shutdown"):
+            try:
+                return observation.stop(timeout_s)
+            finally:
+                context.set_span_sink(None)
+                context.set_defaults(customer_id=None, tenant_id=None)
+    return False
+
+
+def flush(timeout_s: float = 5.0) -> bool:
+    """Send what is recorded now. True when everything has arrived within `timeout_s` seconds.
+
+    While the collector is away this is False, and nothing is lost by it. Without `observe()` it is True.
+    """
+    observation = _current
+    if observation is None or not observation.has_work:
+        return True
+    return observation.worker.flush(timeout_s)
+
+
+def status() -> Mapping[str, Any] | None:
+    """How recording and sending go in this process: counts of calls, losses by reason. `None` without `observe()`."""
+    observation = _current
+    return None if observation is None else observation.status()
+
+
+def _transport_maker(settings: Settings, given: "Transport | None") -> "Callable[[], Transport]":
+    return (lambda: _OverHttp(settings)) if given is None else (lambda: given)
+
+
+class _OverHttp:
+    """The HTTP transport, loaded by the sender's thread with the first batch: its imports take longer than the rest."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._transport: Transport | None = None
+
+    def post(self, body: bytes) -> "Reply":
+        if self._transport is None:
+            from llmobserve.transport.http import HttpTransport
+
+            self._transport = HttpTransport(self._settings.collector_url, self._settings.api_key)
+        return self._transport.post(body)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _hook_process() -> None:
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True
+    atexit.register(_at_exit)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
+    processes = sys.modules.get("multiprocessing.util")
+    if processes is not None:
+        _at_end_of_child(processes)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+    if _current is not None:
+        with guarded("fork"):
+            _current.after_fork()
+
+
+def _at_end_of_child(processes: Any) -> None:
+    # Children of multiprocessing end without atexit. Finalizers registered before the child's own start-up are
+    # dropped, those registered by an after-fork handler are kept and run (Lib/multiprocessing/process.py, 3.10-3.14).
+    def in_child(_: object) -> None:
+        processes.Finalize(None, _at_exit, exitpriority=10)
+
+    processes.register_after_fork(_at_end_of_child, in_child)
+
+
+def _at_exit() -> None:
+    shutdown(_EXIT_S)

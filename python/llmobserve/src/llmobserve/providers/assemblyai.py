@@ -1,0 +1,103 @@
+"""AssemblyAI: transcripts, which are ordered, polled and charged once when they are complete.
+
+The completed transcript states `audio_duration` in seconds, the model that was used and every option
+(https://www.assemblyai.com/docs/api-reference/transcripts/get, read 2026-11-21). Failed ones are not charged.
+"""
+
+from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
+from llmobserve.providers.call_reader import CallReader, as_items, joined, seconds_of, text_or_none
+from llmobserve.wire import Usage
+
+__all__ = ["PROVIDER"]
+
+_ADD_ONS = (
+    "speaker_labels",
+    "sentiment_analysis",
+    "entity_detection",
+    "auto_highlights",
+    "auto_chapters",
+    "content_safety",
+    "iab_categories",
+    "redact_pii",
+    "summarization",
+)
+
+
+class TranscriptReader(CallReader):
+    """Reads a transcript at any stage."""
+
+    def identify(self, out: Reading) -> None:
+        """The model and the options that cost extra, as the answer repeats them."""
+        facts = self.body or self.asked
+        models = [name for name in as_items(facts.get("speech_models")) if isinstance(name, str)]
+        asked = text_or_none(facts.get("speech_model")) or (models[0] if models else None)
+        out.request_model = asked
+        out.response_model = text_or_none(self.body.get("speech_model_used"))
+        if add_ons := joined([name for name in _ADD_ONS if facts.get(name) is True]):
+            out.dimensions["add_ons"] = add_ons
+        if facts.get("multichannel") is True or facts.get("dual_channel") is True:
+            out.dimensions["channels"] = "multi"
+
+    def describe(self, out: Reading, *, ended_early: bool) -> None:
+        """Seconds once it is complete; zero when it failed."""
+        state = self.body.get("status")
+        out.remote_id = text_or_none(self.body.get("id"))
+        is_over = state in ("completed", "error")
+        # The order is recorded too: whoever is told by webhook never fetches the transcript.
+        out.pending = out.remote_id is None or (self.request.method == "GET" and not is_over)
+        if state == "error":
+            out.usage = Usage(units={"input_seconds": 0}, source="response")
+            out.error_type = "transcript_error"
+            out.error_message = text_or_none(self.body.get("error"))
+        elif state == "completed":
+            seconds = self.counters.fraction(self.body, "audio_duration")
+            out.usage = self.usage({} if seconds is None else {"input_seconds": seconds}, "response")
+            if self.want_content:
+                out.output = self.body.get("text")
+
+
+class LiveReader(CallReader):
+    """Reads a transcription whose text is the answer (`sync.assemblyai.com`)."""
+
+    def identify(self, out: Reading) -> None:
+        """All models of this interface cost the same; the one that was asked for is named in a header."""
+        out.request_model = "sync"
+        if model := text_or_none(self.request.headers.get("x-aai-model")):
+            out.dimensions["speech_model"] = model
+
+    def describe(self, out: Reading, *, ended_early: bool) -> None:
+        """The length of the audio as the answer states it."""
+        seconds = seconds_of(self.body.get("audio_duration_ms"), 1000)
+        out.usage = self.usage({} if seconds is None else {"input_seconds": seconds}, "response")
+        out.response_id = text_or_none(self.body.get("session_id"))
+        if self.want_content:
+            out.output = self.body.get("text")
+
+
+PROVIDER = Provider(
+    name="assemblyai",
+    endpoints=(
+        Endpoint(
+            operation="transcript",
+            kind="audio",
+            methods=("POST",),
+            path=LazyPattern(r"/v2/transcript"),
+            reader=TranscriptReader,
+        ),
+        Endpoint(
+            operation="transcript",
+            kind="audio",
+            methods=("GET",),
+            path=LazyPattern(r"/v2/transcript/(?P<id>[^/]+)"),
+            reader=TranscriptReader,
+        ),
+        Endpoint(
+            operation="transcribe",
+            kind="audio",
+            methods=("POST",),
+            path=LazyPattern(r"/v1/transcribe(?:/live)?"),
+            reader=LiveReader,
+        ),
+    ),
+    request_id_headers=("x-request-id",),
+)

@@ -1,0 +1,237 @@
+"""Turns ended calls and spans into records in the spool, in the right order and within bounds.
+
+A call is on disk when `record_call` returns. Spans wait in memory for the next call or the next tick of the sender.
+"""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any
+
+from llmobserve import context
+from llmobserve.context import OpenSpan, Snapshot
+from llmobserve.guard import guarded, text_of
+from llmobserve.settings import Settings
+from llmobserve.spool.writer import Spool
+from llmobserve.wire import (
+    CallEvent,
+    ContentRecord,
+    ErrorInfo,
+    Source,
+    SpanEvent,
+    new_trace_id,
+)
+from llmobserve.wire.codec import to_builtins
+
+__all__ = ["Recorder"]
+
+_SPANS_IN_MEMORY = 50_000
+_SPANS_PER_CALL = 8
+"""Waiting spans that a call takes along: more would be felt by the caller, none would lose them to a kill."""
+_RECORD_BYTES = 1024 * 1024
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+_CALL, _SPAN, _DRAIN = guarded("recorder.call"), guarded("recorder.span"), guarded("recorder.drain")
+_ANNOUNCE, _ENCODE, _CONTENT = guarded("recorder.announce"), guarded("recorder.encode"), guarded("recorder.content")
+
+
+class Recorder:
+    """Takes what is observed in this process and keeps it safe for the sender."""
+
+    def __init__(self, settings: Settings, *, wake: Callable[[], None], forked: Callable[[], None]) -> None:
+        """`wake` is called when there is something to send; it must be cheap and must not block.
+
+        `forked` is called in a child whose fork ran no hooks of Python (uWSGI) and has to call `after_fork`.
+        """
+        self._settings = settings
+        self._wake = wake
+        self._forked = forked
+        self.spool = Spool(settings.spool_dir, self.source, fsync=settings.durability == "fsync")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._ended: deque[OpenSpan] = deque()
+        self._sequence = count()
+        self._process_id = new_trace_id()
+        self.calls = 0
+        self.spans = 0
+
+    def after_fork(self) -> None:
+        """In the child: begin empty. What the parent has not delivered stays with the parent."""
+        context.renew_process()
+        self.spool.after_fork()
+        self._begin()
+
+    def source(self) -> dict[str, Any]:
+        """The wire form of this process."""
+        import platform  # with the first record only; observe() is to be quick
+
+        from llmobserve import __version__
+
+        source = Source(
+            process_id=self._process_id,
+            sdk_version=__version__,
+            language=f"python {platform.python_version()}",
+            service=self._settings.service,
+            environment=self._settings.environment,
+            host=platform.node() or None,
+        )
+        return to_builtins(source)
+
+    def record_call(self, call: CallEvent, content: ContentRecord | None, snapshot: Snapshot) -> None:
+        """Write an ended call, the spans around it that are not known yet, and what was said in it."""
+        with _CALL:
+            if snapshot.facts.suppressed:
+                return
+            if self.spool.stale:
+                self._forked()
+            payloads = self._waiting(_SPANS_PER_CALL)
+            # What cannot be encoded must not take along what can.
+            with _ANNOUNCE:
+                payloads += self._announcements(snapshot)
+            with _ENCODE:
+                payloads.append(self._sequenced(to_builtins(call)))
+                self.calls += 1
+            if content is not None:
+                with _CONTENT:
+                    payloads += self._content_record(content)
+            self.spool.write(payloads)
+            self._wake()
+
+    def _content_record(self, content: ContentRecord) -> list[bytes]:
+        payload = _encode(to_builtins(content)).encode("ascii")
+        if len(payload) <= _RECORD_BYTES:
+            return [payload]
+        self.spool.lose("content_too_big")
+        return []
+
+    def span_ended(self, span: OpenSpan) -> None:
+        """Keep an ended span until the next tick. Cheap; beyond 50,000 waiting spans it is dropped and counted."""
+        if len(self._ended) >= _SPANS_IN_MEMORY:
+            self.spool.lose("spans_full")
+            return
+        self._ended.append(span)
+        self._wake()
+
+    def drain(self) -> None:
+        """Write all waiting spans."""
+        with _DRAIN:
+            if self.spool.stale:
+                self._forked()
+            while payloads := self._waiting(256):
+                self.spool.write(payloads)
+
+    @property
+    def waiting(self) -> bool:
+        """True while spans wait in memory."""
+        return bool(self._ended)
+
+    def end_process_run(self) -> None:
+        """End the run of calls outside of any run, if there was one."""
+        run = context.process_run()
+        if run.announced and run.status == "running":
+            run.status = "ok"
+            run.duration_ns = time.perf_counter_ns() - run.start_ns
+            self.span_ended(run)
+
+    def _waiting(self, most: int) -> list[bytes]:
+        payloads: list[bytes] = []
+        for _ in range(most):
+            try:
+                span = self._ended.popleft()
+            except IndexError:
+                break
+            with _SPAN:
+                if span.stands_for_run:
+                    payloads.append(self._run_record(span))
+                payloads.append(self._span_record(span))
+                self.spans += 1
+        return payloads
+
+    def _announcements(self, snapshot: Snapshot) -> list[bytes]:
+        """Records of the enclosing spans that the collector does not know yet, from the outermost."""
+        span = snapshot.span
+        if span is None:
+            if snapshot.facts.run_id is not None:
+                return []
+            span = context.process_run()
+        fresh: list[OpenSpan] = []
+        while span is not None and not span.announced:
+            span.announced = True
+            if span.status == "running":  # an ended one has sent, or will send, its end
+                fresh.append(span)
+            span = span.parent
+        payloads: list[bytes] = []
+        for span in reversed(fresh):
+            if span.stands_for_run:
+                payloads.append(self._run_record(span))
+            payloads.append(self._span_record(span))
+        return payloads
+
+    def _sequenced(self, record: dict[str, Any]) -> bytes:
+        record["sequence"] = next(self._sequence)
+        return _encode(record).encode("ascii")
+
+    def _span_record(self, span: OpenSpan) -> bytes:
+        return self._sequenced(
+            to_builtins(
+                SpanEvent(
+                    event_id=span.event_id,
+                    kind=span.kind,
+                    name=span.name,
+                    start_time_us=span.start_us,
+                    duration_ms=_duration_ms(span),
+                    status=span.status,
+                    error=self._error(span),
+                    attributes=_plain(span.attributes),
+                    context=context.span_context(span),
+                )
+            )
+        )
+
+    def _run_record(self, section: OpenSpan) -> bytes:
+        """The run that an outermost section stands for: same name, same time."""
+        return self._sequenced(
+            to_builtins(
+                SpanEvent(
+                    event_id=section.run_event_id,
+                    kind="run",
+                    name=section.name,
+                    start_time_us=section.start_us,
+                    duration_ms=_duration_ms(section),
+                    status=section.status,
+                    error=self._error(section),
+                    context=context.run_context(section),
+                )
+            )
+        )
+
+    def _error(self, span: OpenSpan) -> ErrorInfo | None:
+        if span.error is None:
+            return None
+        kind, message = span.error
+        # Messages of exceptions quote inputs (pydantic does): they are content.
+        if not (self._settings.capture_content and message):
+            return ErrorInfo(type=kind)
+        from llmobserve.secret_patterns import without_secrets  # its patterns are many, and few sections fail
+
+        return ErrorInfo(type=kind, message=without_secrets(message)[0])
+
+
+def _duration_ms(span: OpenSpan) -> float | None:
+    return None if span.status == "running" else round(span.duration_ns / 1_000_000, 3)
+
+
+def _plain(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Attributes as JSON can carry them: other values as text, cut at 1,000 characters."""
+    plain: dict[str, Any] = {}
+    for key, value in (attributes or {}).items():
+        if isinstance(value, float):
+            plain[text_of(key)] = value if value == value and abs(value) != float("inf") else text_of(value)
+        elif value is None or type(value) is bool or (type(value) is int and abs(value) < 2**63):
+            plain[text_of(key)] = value
+        else:
+            plain[text_of(key)] = text_of(value)[:1000]
+    return plain

@@ -1,0 +1,378 @@
+"""Runs and sections: context managers and decorators that say which part of the application is at work.
+
+Generators are stepped inside their own snapshot, so that what they set never shows in the code that iterates them and
+interleaved generators keep their own parents. Exceptions pass through as they are.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
+from functools import partial, wraps
+from inspect import isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction, isroutine
+from types import TracebackType
+from typing import Any, TypeVar, cast, get_args, overload
+
+from llmobserve.context import OpenSpan, Snapshot, end, enter, enter_run, innermost, leave, put, run_of
+from llmobserve.guard import text_of
+from llmobserve.wire import SpanKind
+
+__all__ = ["Run", "Section", "agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+S = TypeVar("S", bound="_Scope")
+Enter = Callable[[], tuple[OpenSpan, Snapshot]]
+
+_KINDS = frozenset(kind for kind in get_args(SpanKind) if kind != "run")
+
+
+class _Scope:
+    """A part of the application, as a `with` or `async with` block or as a decorator."""
+
+    __slots__ = ("_entered", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._entered: list[tuple[OpenSpan, Snapshot]] = []
+
+    def _enter(self) -> tuple[OpenSpan, Snapshot]:
+        raise NotImplementedError
+
+    def __enter__(self: S) -> S:
+        self._entered.append(self._enter())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        entry = self._entry()
+        self._entered.remove(entry)
+        leave(*entry, error)
+
+    async def __aenter__(self: S) -> S:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, tb)
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function: each of its calls is one such block."""
+        return _decorated(function, self._enter)
+
+    @property
+    def span_id(self) -> str:
+        """Id of the span, inside the block. Raises RuntimeError outside."""
+        return self._span().span_id
+
+    def _span(self) -> OpenSpan:
+        return self._entry()[0]
+
+    def _entry(self) -> tuple[OpenSpan, Snapshot]:
+        """The entry that encloses this code: others may have been made meanwhile by other threads and tasks."""
+        span = innermost()
+        while span is not None:
+            for entry in reversed(self._entered):
+                if entry[0] is span:
+                    return entry
+            span = span.parent
+        if not self._entered:
+            raise RuntimeError(f"{self.name!r} has not been entered: use it in a `with` statement")
+        return self._entered[-1]
+
+
+class Section(_Scope):
+    """Made by `section()`."""
+
+    __slots__ = ("_attributes", "kind")
+
+    def __init__(self, kind: SpanKind, name: str, attributes: Mapping[str, Any] | None) -> None:
+        super().__init__(name)
+        self.kind: SpanKind = kind
+        self._attributes = attributes
+
+    def _enter(self) -> tuple[OpenSpan, Snapshot]:
+        return enter(self.kind, self.name, self._attributes)
+
+
+class Run(_Scope):
+    """Made by `run()`."""
+
+    __slots__ = ("_changes", "_run_id")
+
+    def __init__(self, name: str, run_id: str | None, changes: Mapping[str, Any]) -> None:
+        super().__init__(name)
+        self._run_id = run_id
+        self._changes = changes
+
+    def _enter(self) -> tuple[OpenSpan, Snapshot]:
+        return enter_run(self.name, self._run_id, self._changes)
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run, inside the block. Raises RuntimeError outside."""
+        span = self._span()
+        return run_of(span, span.facts)[0]
+
+
+def section(name: str, *, attributes: Mapping[str, Any] | None = None) -> Section:
+    """A part of a run, for `with` and as a decorator. The name is like "agent:researcher".
+
+    The part before the colon is the kind (agent, tool, step, workflow, chain, retriever, mcp, guardrail, evaluator);
+    without one it is a step. Sections nest. The outermost one, with no `run()` around it, is a run by itself.
+    `attributes` are shown with the section.
+    """
+    text = text_of(name)
+    kind, colon, rest = text.partition(":")
+    if colon and rest and kind in _KINDS:
+        return Section(cast("SpanKind", kind), rest, attributes)
+    return Section("step", text, attributes)
+
+
+def run(
+    name: str,
+    *,
+    run_id: str | None = None,
+    session_id: str | None = None,
+    user_id: str | None = None,
+    customer_id: str | None = None,
+    tags: Iterable[str] | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> Run:
+    """One piece of work with a cost of its own, for `with` and as a decorator.
+
+    What is given here holds inside the run. `run_id` is for work that has an id elsewhere; `None` = a new one.
+    """
+    changes: dict[str, Any] = {}
+    for key, value in (("session_id", session_id), ("user_id", user_id), ("customer_id", customer_id)):
+        if value is not None:
+            changes[key] = text_of(value)
+    if tags is not None:
+        changes["tags"] = tuple(map(text_of, tags))
+    if metadata is not None:
+        changes["metadata"] = {text_of(key): text_of(value) for key, value in metadata.items()}
+    return Run(text_of(name), None if run_id is None else text_of(run_id), changes)
+
+
+class _Decorator:
+    """`@agent`, `@agent()` and `@agent("name")`."""
+
+    def __init__(self, kind: SpanKind, doc: str) -> None:
+        self._kind: SpanKind = kind
+        self.__doc__ = doc
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(
+        self, name: str | None = None, /, *, attributes: Mapping[str, Any] | None = None
+    ) -> Callable[[F], F]: ...
+    def __call__(self, name: Any = None, /, *, attributes: Mapping[str, Any] | None = None) -> Any:
+        if name is None or isinstance(name, str):
+            return partial(self._decorate, name=name, attributes=attributes)
+        return self._decorate(name, None, attributes)
+
+    def _decorate(self, function: F, name: str | None, attributes: Mapping[str, Any] | None) -> F:
+        named = name or getattr(_bare(function), "__name__", None) or type(function).__name__
+        return _decorated(function, partial(enter, self._kind, named, attributes))
+
+
+agent = _Decorator("agent", "Each call of the decorated function is an agent at work.")
+tool = _Decorator("tool", "Each call of the decorated function is a use of a tool.")
+step = _Decorator("step", "Each call of the decorated function is a step.")
+trace = _Decorator("workflow", "Each call of the decorated function is a workflow.")
+
+
+@overload
+def wrap_all_tools(tools: Mapping[str, F]) -> dict[str, F]: ...
+@overload
+def wrap_all_tools(tools: Iterable[F]) -> list[F]: ...
+def wrap_all_tools(tools: Any) -> Any:
+    """Decorate every function of a list (named after itself) or a mapping (named by its key) with `@tool`.
+
+    Objects that are not functions, such as the tool objects of frameworks, are passed on untouched.
+    """
+    if isinstance(tools, Mapping):
+        pairs = cast("Mapping[str, Any]", tools).items()
+        return {key: tool(str(key))(item) if isroutine(item) else item for key, item in pairs}
+    return [tool(item) if isroutine(item) else item for item in tools]
+
+
+def _bare(function: Any) -> Any:
+    return cast("Any", function).func if isinstance(function, partial) else function
+
+
+def _decorated(function: F, enter_scope: Enter) -> F:
+    target: Any = function
+    if isinstance(target, (staticmethod, classmethod)):
+        descriptor: Any = cast("Any", target)
+        return type(descriptor)(_decorated(descriptor.__func__, enter_scope))
+    if isclass(target) or not callable(target):
+        raise TypeError(f"only functions and methods can be decorated as a section, not {target!r}")
+    called = _what_is_called(target)
+    if isasyncgenfunction(called):
+        around = _around_async_generator
+    elif isgeneratorfunction(called):
+        around = _around_generator
+    elif iscoroutinefunction(called):
+        around = _around_coroutine
+    else:
+        around = _around_function
+    return cast("F", around(cast("Any", target), enter_scope))
+
+
+def _what_is_called(target: Any) -> Any:
+    if isroutine(target) or isinstance(target, partial):
+        return cast("Any", target)
+    return cast("Any", type(target)).__call__
+
+
+def _around_function(function: Callable[..., Any], enter_scope: Enter) -> Callable[..., Any]:
+    @wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        span, before = enter_scope()
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            leave(span, before, error)
+            raise
+        leave(span, before, None)
+        return result
+
+    return inside
+
+
+def _around_coroutine(function: Callable[..., Awaitable[Any]], enter_scope: Enter) -> Callable[..., Any]:
+    @wraps(function)
+    async def inside(*args: Any, **kwargs: Any) -> Any:
+        span, before = enter_scope()
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            leave(span, before, error)
+            raise
+        leave(span, before, None)
+        return result
+
+    return inside
+
+
+def _around_generator(
+    function: Callable[..., Generator[Any, Any, Any]], enter_scope: Enter
+) -> Callable[..., Generator[Any, Any, Any]]:
+    @wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        steps = _Steps(function(*args, **kwargs), enter_scope)
+        return (yield from cast("Generator[Any, Any, Any]", steps))
+
+    return inside
+
+
+def _around_async_generator(
+    function: Callable[..., AsyncGenerator[Any, Any]], enter_scope: Enter
+) -> Callable[..., AsyncGenerator[Any, Any]]:
+    @wraps(function)
+    async def inside(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        inner = function(*args, **kwargs)
+        steps = _AsyncSteps(enter_scope)
+        try:
+            value = await steps.take(inner.__anext__)
+            while True:
+                try:
+                    sent = yield value
+                except GeneratorExit as error:
+                    await steps.close(inner.aclose, error)
+                    raise
+                except BaseException as error:  # noqa: BLE001 (what the iterating code threw in belongs to the generator)
+                    value = await steps.take(inner.athrow, error)
+                else:
+                    value = await steps.take(inner.asend, sent)
+        except StopAsyncIteration:
+            return
+
+    return inside
+
+
+class _Inside:
+    """The snapshot inside a generator, kept between its steps."""
+
+    __slots__ = ("_open", "_snapshot", "_span")
+
+    def __init__(self, enter_scope: Enter) -> None:
+        self._span, before = enter_scope()
+        self._snapshot = put(before)
+        self._open = True
+
+    def _finish(self, error: BaseException | None) -> None:
+        """Must be called while the snapshot is not attached."""
+        if self._open:
+            self._open = False
+            end(self._span, self._snapshot.facts, error)
+
+
+class _Steps(_Inside):
+    """A generator whose every step runs in its own snapshot; what `yield from` needs of an iterator."""
+
+    __slots__ = ("_generator",)
+
+    def __init__(self, generator: Generator[Any, Any, Any], enter_scope: Enter) -> None:
+        super().__init__(enter_scope)
+        self._generator = generator
+
+    def __iter__(self) -> "_Steps":
+        return self
+
+    def __next__(self) -> Any:
+        return self._take(self._generator.__next__)
+
+    def send(self, value: Any) -> Any:
+        return self._take(self._generator.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._take(self._generator.throw, *error)
+
+    def close(self) -> None:
+        self._take(self._generator.close)
+        self._finish(GeneratorExit())
+
+    def _take(self, resume: Callable[..., Any], *args: Any) -> Any:
+        before = put(self._snapshot)
+        failure: BaseException | None = None
+        finished = False
+        try:
+            return resume(*args)
+        except StopIteration:
+            finished = True
+            raise
+        except BaseException as error:
+            failure, finished = error, True
+            raise
+        finally:
+            self._snapshot = put(before)
+            if finished:
+                self._finish(failure)
+            del failure
+
+
+class _AsyncSteps(_Inside):
+    """The same for an asynchronous generator."""
+
+    __slots__ = ()
+
+    async def take(self, resume: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        before = put(self._snapshot)
+        failure: BaseException | None = None
+        finished = False
+        try:
+            return await resume(*args)
+        except StopAsyncIteration:
+            finished = True
+            raise
+        except BaseException as error:
+            failure, finished = error, True
+            raise
+        finally:
+            self._snapshot = put(before)
+            if finished:
+                self._finish(failure)
+            del failure
+
+    async def close(self, close: Callable[[], Awaitable[Any]], reason: BaseException) -> None:
+        await self.take(close)
+        self._finish(reason)

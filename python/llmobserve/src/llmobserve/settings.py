@@ -1,0 +1,316 @@
+"""Every setting of the SDK: one row with name, environment variable, default and meaning.
+
+An explicit argument wins over the environment, the environment over the default. `python -m llmobserve.settings`
+prints the reference page.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from llmobserve.guard import text_of
+
+__all__ = ["ROWS", "SettingError", "SettingRow", "Settings", "load", "reference_page"]
+
+Durability = Literal["write", "fsync"]
+
+
+class SettingError(ValueError):
+    """A setting has a value that cannot be used. The message says which and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings in effect."""
+
+    collector_url: str
+    """Without a slash at the end."""
+    api_key: str | None = field(repr=False)
+    enabled: bool
+    capture_content: bool
+    spool_dir: str
+    service: str | None
+    environment: str | None
+    customer_id: str | None
+    tenant_id: str | None
+    flush_interval_ms: int
+    durability: Durability
+    hosts: Mapping[str, str]
+    """Host, with its port if it has one → name of the provider whose API it speaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingRow:
+    """One setting as users see it."""
+
+    name: str
+    """Argument of `observe()`."""
+    env: str
+    type: str
+    default: str
+    """As shown in the reference."""
+    doc: str
+    read: Callable[[object], Any]
+    """Turns an argument or the text of the variable into the value; raises ValueError with what is expected."""
+    fallback: Callable[[], Any]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text that is not empty")
+    return value.strip()
+
+
+def _url(value: object) -> str:
+    expected = "a URL such as https://llmobserve.example.com or http://127.0.0.1:8000"
+    if not isinstance(value, str):
+        raise ValueError(expected)
+    from urllib.parse import urlsplit  # slow to import, and the default needs no look
+
+    try:
+        parts = urlsplit(value.strip())
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(expected)
+    return value.strip().rstrip("/")
+
+
+def _key(value: object) -> str:
+    # It travels in a header: a line end inside would be refused there, with the key in the message.
+    if not isinstance(value, str) or not value.strip() or not all("!" <= letter <= "~" for letter in value.strip()):
+        raise ValueError("the key as it was shown, ASCII letters without blanks")
+    return value.strip()
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("true or false")
+
+
+def _enabled(value: object) -> bool:
+    # The variable is LLMOBSERVE_DISABLED, the argument is `enabled`: text means the former.
+    return value if isinstance(value, bool) else not _flag(value)
+
+
+def _interval(value: object) -> int:
+    expected = "a whole number of milliseconds from 10 to 60000"
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise ValueError(expected) from None
+    if isinstance(value, bool) or not 10 <= number <= 60_000:
+        raise ValueError(expected)
+    return number
+
+
+def _durability(value: object) -> str:
+    if value not in {"write", "fsync"}:
+        raise ValueError('"write" or "fsync"')
+    return str(value)
+
+
+def _directory(value: object) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else b""  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if not isinstance(path, str) or not path.strip():
+        raise ValueError("the path of a directory")
+    # Absolute, or it would be another one after a change of directory (daemons go to `/`).
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 (pathlib is slow to import)
+
+
+def _hosts(value: object) -> dict[str, str]:
+    expected = (
+        'host=provider pairs such as {"llm.internal:8080": "openai"} or "llm.internal:8080=openai,other=anthropic"'
+    )
+    pairs: list[tuple[object, object]] = []
+    if isinstance(value, Mapping):
+        pairs = list(value.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    elif isinstance(value, str):
+        for part in filter(None, (piece.strip() for piece in value.split(","))):
+            host, _, provider = part.partition("=")
+            pairs.append((host.strip(), provider.strip()))
+    else:
+        raise ValueError(expected)
+    for host, provider in pairs:
+        if not (isinstance(host, str) and isinstance(provider, str) and host and provider) or "/" in host:
+            raise ValueError(expected)
+    return {str(host).lower(): str(provider) for host, provider in pairs}
+
+
+def default_spool_dir() -> str:
+    """`llmobserve/spool` in the user's cache directory (XDG where set)."""
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not cache.startswith("/"):
+        cache = os.path.expanduser("~/.cache")  # noqa: PTH111
+    return f"{cache}/llmobserve/spool"
+
+
+def _row(
+    name: str,
+    env: str,
+    kind: str,
+    default: str,
+    doc: str,
+    read: Callable[[object], Any],
+    fallback: Callable[[], Any] = lambda: None,
+) -> SettingRow:
+    return SettingRow(name=name, env=env, type=kind, default=default, doc=doc, read=read, fallback=fallback)
+
+
+ROWS: tuple[SettingRow, ...] = (
+    _row(
+        "collector_url",
+        "LLMOBSERVE_COLLECTOR_URL",
+        "URL",
+        "http://127.0.0.1:8000",
+        "Where the collector listens.",
+        _url,
+        lambda: "http://127.0.0.1:8000",
+    ),
+    _row(
+        "api_key",
+        "LLMOBSERVE_API_KEY",
+        "text",
+        "none",
+        "Key of the project. Not needed for a collector on this machine. Sent to the collector only.",
+        _key,
+    ),
+    _row(
+        "enabled",
+        "LLMOBSERVE_DISABLED",
+        "true or false",
+        "true",
+        "`enabled=False`, or the variable set to a true value: `observe()` does nothing at all.",
+        _enabled,
+        lambda: True,
+    ),
+    _row(
+        "capture_content",
+        "LLMOBSERVE_CAPTURE_CONTENT",
+        "true or false",
+        "false",
+        "Record prompts and answers too, redacted, and the messages of exceptions that end a section.",
+        _flag,
+        lambda: False,
+    ),
+    _row(
+        "spool_dir",
+        "LLMOBSERVE_SPOOL_DIR",
+        "directory",
+        "~/.cache/llmobserve/spool",
+        "Where records wait until the collector has stored them. Follows XDG_CACHE_HOME.",
+        _directory,
+        default_spool_dir,
+    ),
+    _row("service", "LLMOBSERVE_SERVICE", "text", "none", "Name of the application.", _text),
+    _row(
+        "environment",
+        "LLMOBSERVE_ENVIRONMENT",
+        "text",
+        "none",
+        "Where it runs: `production`, `staging`, …",
+        _text,
+    ),
+    _row(
+        "customer_id",
+        "LLMOBSERVE_CUSTOMER_ID",
+        "text",
+        "none",
+        "Customer of everything for which the code sets no other.",
+        _text,
+    ),
+    _row(
+        "tenant_id",
+        "LLMOBSERVE_TENANT_ID",
+        "text",
+        "none",
+        "Tenant of everything for which the code sets no other; kept as metadata `tenant_id`.",
+        _text,
+    ),
+    _row(
+        "flush_interval_ms",
+        "LLMOBSERVE_FLUSH_INTERVAL_MS",
+        "milliseconds, 10 to 60000",
+        "500",
+        "How long a record waits at most before it is sent.",
+        _interval,
+        lambda: 500,
+    ),
+    _row(
+        "durability",
+        "LLMOBSERVE_DURABILITY",
+        "`write` or `fsync`",
+        "write",
+        "`write`: a recorded call survives the death of the process. `fsync`: also a power cut, at some ms a call.",
+        _durability,
+        lambda: "write",
+    ),
+    _row(
+        "hosts",
+        "LLMOBSERVE_HOSTS",
+        "`host[:port]=provider`, comma separated",
+        "none",
+        "Own hosts that speak a provider's API (vLLM, a company gateway): `hosts={'llm.internal:8080': 'openai'}`.",
+        _hosts,
+        dict,
+    ),
+)
+
+
+def load(arguments: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from arguments (absent or `None` = not given), environment and defaults.
+
+    An environment variable that is set but empty counts as not set.
+
+    Raises:
+        SettingError: an argument is unknown or a value cannot be used.
+    """
+    given = arguments or {}
+    environ = os.environ if environ is None else environ
+    unknown = given.keys() - {row.name for row in ROWS}
+    if unknown:
+        names = ", ".join(row.name for row in ROWS)
+        raise SettingError(f"llmobserve.observe() has no setting {sorted(unknown)[0]!r}. There are: {names}.")
+    values: dict[str, Any] = {}
+    for row in ROWS:
+        argument, text = given.get(row.name), environ.get(row.env, "")
+        try:
+            if argument is not None:
+                values[row.name] = row.read(argument)
+            else:
+                values[row.name] = row.read(text) if text.strip() else row.fallback()
+        except ValueError as error:
+            where, value = (row.name, argument) if argument is not None else (row.env, text)
+            # Either may hold a secret: the key, or a password or key in an address.
+            shown = "" if row.name in {"api_key", "collector_url"} else f" {text_of(value)!r}"
+            raise SettingError(f"llmobserve: {where} cannot be{shown}: give {error}.") from None
+    return Settings(**values)
+
+
+def reference_page() -> str:
+    """All settings as a Markdown page."""
+    lines = [
+        "# Settings of the SDK",
+        "",
+        "Generated from `llmobserve/settings.py`. An argument of `llmobserve.observe()` wins over the environment",
+        "variable, the variable over the default.",
+        "",
+        "| Argument | Environment variable | Value | Default | Meaning |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [f"| `{row.name}` | `{row.env}` | {row.type} | {row.default} | {row.doc} |" for row in ROWS]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference_page())

@@ -1,0 +1,52 @@
+"""The event schema: what the SDK, the gateway and every other sender put on the wire.
+
+Frozen dataclasses and their JSON form. Imports nothing of ours and nothing that must be installed.
+"""
+
+from llmobserve.wire.batch import Batch, BatchAnswer, Source, Verdict
+from llmobserve.wire.codec import WIRE_VERSION, batch_to_json, record_to_json
+from llmobserve.wire.cost import Cost, CostLine, CostState
+from llmobserve.wire.event import (
+    CallEvent,
+    CallKind,
+    ContentRecord,
+    Context,
+    ErrorInfo,
+    Record,
+    SpanEvent,
+    SpanKind,
+    Status,
+)
+from llmobserve.wire.ids import new_event_id, new_span_id, new_trace_id, now_us
+from llmobserve.wire.usage import Quantity, Usage, UsageSource, input_tokens, output_tokens
+
+__all__ = [
+    "WIRE_VERSION",
+    "Batch",
+    "BatchAnswer",
+    "CallEvent",
+    "CallKind",
+    "ContentRecord",
+    "Context",
+    "Cost",
+    "CostLine",
+    "CostState",
+    "ErrorInfo",
+    "Quantity",
+    "Record",
+    "Source",
+    "SpanEvent",
+    "SpanKind",
+    "Status",
+    "Usage",
+    "UsageSource",
+    "Verdict",
+    "batch_to_json",
+    "input_tokens",
+    "new_event_id",
+    "new_span_id",
+    "new_trace_id",
+    "now_us",
+    "output_tokens",
+    "record_to_json",
+]

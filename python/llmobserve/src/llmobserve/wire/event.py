@@ -1,0 +1,166 @@
+"""Records a sender emits: calls (which have usage and cost), spans (which have structure) and content.
+
+Money sits only on calls; spans roll up. Content is a record of its own, so that it can be left out, stripped or
+kept for a shorter time without touching the accounting.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+from llmobserve.wire.usage import Usage
+
+__all__ = [
+    "CallEvent",
+    "CallKind",
+    "ContentRecord",
+    "Context",
+    "ErrorInfo",
+    "Record",
+    "SpanEvent",
+    "SpanKind",
+    "Status",
+]
+
+CallKind = Literal[
+    "llm",
+    "embedding",
+    "rerank",
+    "image",
+    "audio",
+    "video",
+    "moderation",
+    "vector_db",
+    "search",
+    "payment",
+    "message",
+    "other",
+]
+SpanKind = Literal[
+    "run",
+    "agent",
+    "tool",
+    "step",
+    "workflow",
+    "chain",
+    "retriever",
+    "mcp",
+    "guardrail",
+    "evaluator",
+]
+Status = Literal["ok", "error", "cancelled", "abandoned", "running"]
+"""`cancelled`: the caller stopped it. `abandoned`: a stream was dropped without being read or closed. `running`:
+announced and not ended yet (spans only)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Where in the user's application an event happened. `None` = not set."""
+
+    run_id: str | None = None
+    run_name: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    customer_id: str | None = None
+    trace_id: str | None = None
+    """32 hexadecimal digits; the trace of OpenTelemetry where one is active."""
+    span_id: str | None = None
+    """16 hexadecimal digits: the event's own id in the tree."""
+    parent_span_id: str | None = None
+    section_path: str | None = None
+    """The enclosing sections from the outermost, as `agent:researcher/tool:search`. Names have `/` replaced."""
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorInfo:
+    """Why a call or span failed."""
+
+    type: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent:
+    """One request to a provider (one attempt on the wire)."""
+
+    type: Literal["call"] = "call"
+    event_id: str
+    revision: int = 0
+    """A higher revision of the same `event_id` replaces the facts of a lower one (work that finishes later)."""
+    sequence: int | None = None
+    """Running number in the sending process, so that the collector can see gaps."""
+    kind: CallKind
+    provider: str
+    operation: str
+    """Name of the API operation: `chat.completions`, `messages`, `embeddings`."""
+    request_model: str | None = None
+    response_model: str | None = None
+    start_time_us: int
+    """Microseconds since 1970 UTC, by the sender's clock."""
+    duration_ms: float | None = None
+    time_to_first_token_ms: float | None = None
+    """From sending the request to the first content of the stream; `None` when not a stream."""
+    status: Status = "ok"
+    error: ErrorInfo | None = None
+    http_status: int | None = None
+    """`None` when no answer arrived."""
+    stream: bool = False
+    attempt: int = 0
+    """0 for the first try, 1 for the first retry by the client library."""
+    logical_call_id: str | None = None
+    """Same for all attempts of one call, where the client library tells."""
+    response_id: str | None = None
+    request_id: str | None = None
+    """The provider's id of the request, from its headers."""
+    usage: Usage = field(default_factory=Usage)
+    dimensions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What else decides the price: `service_tier`, `batch`, `region`, `speed`, `size`, `quality`, …"""
+    reported_cost_usd: Decimal | None = None
+    """What the provider itself says the call cost; `None` when it says nothing."""
+    host: str | None = None
+    transport: str | None = None
+    """Client library that moved the bytes: `httpx2`, `urllib3`, `gateway`."""
+    context: Context = field(default_factory=Context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanEvent:
+    """A part of a run: structure and time, never money.
+
+    A span is announced with `status="running"` when the first call inside it is recorded, and ended by a second
+    record of the same `event_id` and any other status. A span without calls sends the ending only.
+    """
+
+    type: Literal["span"] = "span"
+    event_id: str
+    sequence: int | None = None
+    kind: SpanKind
+    name: str
+    start_time_us: int
+    duration_ms: float | None = None
+    """`None` while the span is running."""
+    status: Status = "ok"
+    error: ErrorInfo | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    context: Context = field(default_factory=Context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentRecord:
+    """What was said in a call: sent only where the user asked for it, already redacted and capped by the sender."""
+
+    type: Literal["content"] = "content"
+    event_id: str
+    """The call or span it belongs to."""
+    input: Any = None
+    """Messages, prompt or arguments in the provider's own form; media replaced by type, size and hash."""
+    output: Any = None
+    truncated: bool = False
+    redactions: int = 0
+    """Secrets that were replaced."""
+
+
+Record: TypeAlias = CallEvent | SpanEvent | ContentRecord

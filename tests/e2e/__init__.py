@@ -1,0 +1,1 @@
+"""The whole product: an application, the collector, its API and its pages."""

@@ -1,0 +1,1 @@
+"""A loopback provider and what is needed to look at the calls recorded from it."""

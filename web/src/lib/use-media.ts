@@ -1,0 +1,20 @@
+/** Whether a media query holds, as the window changes. */
+
+import { useCallback, useSyncExternalStore } from "react";
+
+export function useMedia(query: string): boolean {
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const list = matchMedia(query);
+      list.addEventListener("change", listener);
+      return () => list.removeEventListener("change", listener);
+    },
+    [query],
+  );
+  return useSyncExternalStore(subscribe, () => matchMedia(query).matches);
+}
+
+/** Phones, and windows as narrow. */
+export function useIsNarrow(): boolean {
+  return useMedia("(max-width: 639px)");
+}
