@@ -6,27 +6,28 @@ What follows a call is loaded with the first library that can make one.
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from llmobserve.capture.import_hook import ImportHook
+from llmobserve.capture.libraries import LIBRARIES, Library
 from llmobserve.capture.patching import PatchHealth
 from llmobserve.settings import Settings
 
 if TYPE_CHECKING:
     from llmobserve.capture.engine import Engine, Sink
-    from llmobserve.capture.httpx_family import HttpxFamily
+    from llmobserve.capture.transport_hooks import TransportHooks
 
 __all__ = ["PatchHealth", "health", "install", "sweep", "uninstall"]
-
-_LIBRARIES = ("httpx", "httpx2")
 
 _lock = threading.RLock()
 _hook = ImportHook()
 _make_engine: "Callable[[], Engine] | None" = None
 """`None` while nothing is observed."""
 _engine: "Engine | None" = None
-_family: "HttpxFamily | None" = None
+_hooks: "dict[str, TransportHooks]" = {}
+"""Loaded hooks by their place, as in `Library.hooks`."""
 _fork_handled = False
 
 
@@ -49,11 +50,12 @@ def install(*, sink: "Sink", settings: Settings, remind: Callable[[], None] | No
         # Without declared hosts there is nothing to check before a library comes.
         after = make_engine() if settings.hosts or before is not None else None
         _make_engine, _engine = make_engine, after
-        if _family is not None:
-            _family.engine = after
+        for hooks in _hooks.values():
+            hooks.engine = after
         _hook.install()
-        for name in _LIBRARIES:
-            _hook.watch(name, _patch)
+        for library in LIBRARIES:
+            for name in library.modules:
+                _hook.watch(name, partial(_patch, library))
         if not _fork_handled and hasattr(os, "register_at_fork"):
             _fork_handled = True
             os.register_at_fork(after_in_child=_forget_exchanges)
@@ -61,19 +63,18 @@ def install(*, sink: "Sink", settings: Settings, remind: Callable[[], None] | No
         before.abandon_all()
 
 
-def _patch(module: ModuleType) -> None:
-    global _engine, _family
+def _patch(library: Library, module: ModuleType) -> None:
+    global _engine
     with _lock:
         if _make_engine is None:
             return
-        if _family is None:
-            from llmobserve.capture.httpx_family import HttpxFamily
-
-            _family = HttpxFamily()
+        hooks = _hooks.get(library.hooks)
+        if hooks is None:
+            hooks = _hooks[library.hooks] = library.make_hooks()
         if _engine is None:
             _engine = _make_engine()
-        _family.engine = _engine
-        _family.patch(module)
+        hooks.engine = _engine
+        hooks.patch(module)
 
 
 def uninstall() -> None:
@@ -82,8 +83,8 @@ def uninstall() -> None:
     with _lock:
         engine, _engine, _make_engine = _engine, None, None
         _hook.remove()
-        if _family is not None:
-            _family.unpatch()
+        for hooks in _hooks.values():
+            hooks.unpatch()
     if engine is not None:
         engine.abandon_all()
 
@@ -100,9 +101,10 @@ def health() -> list[PatchHealth]:
     if _make_engine is None:
         return []
     found: list[PatchHealth] = []
-    for name in _LIBRARIES:
-        hooks = _family.health(name) if _family is not None else []
-        found += hooks or [PatchHealth(library=name, version=None, target="Client", state="waiting")]
+    for library in LIBRARIES:
+        loaded = _hooks.get(library.hooks)
+        reports = [one for name in library.modules for one in (loaded.health(name) if loaded is not None else [])]
+        found += reports or [PatchHealth(library=library.name, version=None, target="", state="waiting")]
     return found
 
 

@@ -6,21 +6,20 @@ callers that use a transport without a client (Pinecone 10 does). The outer hook
 
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, cast
 
-from llmobserve.capture.engine import Engine
 from llmobserve.capture.exchange import Exchange
 from llmobserve.capture.headers import HeaderView
-from llmobserve.capture.patching import Patch, PatchHealth, apply, positional_names, restore
+from llmobserve.capture.patching import PatchHealth, positional_names
 from llmobserve.capture.payload import HOLD_BYTES
 from llmobserve.capture.request_body import decode_request_body
+from llmobserve.capture.sending import SENDING
+from llmobserve.capture.transport_hooks import TransportHooks
 from llmobserve.guard import guarded
 
 __all__ = ["HttpxFamily"]
 
-_SENDING: ContextVar[bool] = ContextVar("llmobserve_sending", default=False)
 _BEGIN = guarded("capture.begin")
 _ATTACH = guarded("capture.attach")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -65,24 +64,14 @@ class _Request:
         return fields or None
 
 
-class HttpxFamily:
-    """Patches the modules of the family as they appear. Without an engine every hook just passes through."""
+class HttpxFamily(TransportHooks):
+    """Hooks httpx and httpx2."""
 
-    def __init__(self) -> None:
-        self.engine: Engine | None = None
-        self._patches: list[Patch] = []
-        self._health: dict[str, list[PatchHealth]] = {}
-        self._modules: set[ModuleType] = set()
-
-    def patch(self, module: ModuleType) -> None:
-        """Hook a module once, under whatever name it was imported."""
-        if module in self._modules:
-            return
-        self._modules.add(module)
+    def hook(self, module: ModuleType) -> None:
+        """Hook the clients and transports of one of the two."""
         name = module.__name__
         tees = (_make_sync_tee(module), _make_async_tee(module))
         version = getattr(module, "__version__", None)
-        report = self._health.setdefault(name, [])
         for class_name, private, public, is_async in _CLIENT_HOOKS:
             owner = getattr(module, class_name, None)
             wrap = self._wrap_async if is_async else self._wrap_sync
@@ -93,27 +82,15 @@ class HttpxFamily:
                 detail = f"{private} is not as expected"
                 target = public or private
             if state != "missing":
-                patch = apply(cast("type", owner), target, functools.partial(wrap, name, tee))
-                if patch is not None:
-                    self._patches.append(patch)
-            report.append(
-                PatchHealth(library=name, version=version, target=f"{class_name}.{target}", state=state, detail=detail)
+                self.replace(cast("type", owner), target, functools.partial(wrap, name, tee))
+            health = PatchHealth(
+                library=name, version=version, target=f"{class_name}.{target}", state=state, detail=detail
             )
-
-    def health(self, name: str) -> list[PatchHealth]:
-        """State of the hooks of one module name; empty while it is not imported."""
-        return self._health.get(name, [])
-
-    def unpatch(self) -> None:
-        """Take back the hooks that are still outermost; the others pass through from now on."""
-        self.engine = None
-        self._patches = [patch for patch in self._patches if not restore(patch)]
-        self._modules.clear()
-        self._health.clear()
+            self.report(name, health)
 
     def _begin(self, request: Any, transport: str) -> Exchange | None:
         engine = self.engine
-        if engine is None or _SENDING.get():
+        if engine is None or SENDING.get():
             return None
         with _BEGIN:
             url = request.url
@@ -134,14 +111,14 @@ class HttpxFamily:
             exchange = self._begin(request, transport)
             if exchange is None:
                 return original(client, request, *args, **kwargs)
-            _SENDING.set(True)
+            SENDING.set(True)
             try:
                 response = original(client, request, *args, **kwargs)
             except BaseException as error:
                 exchange.failed(error)
                 raise
             finally:
-                _SENDING.set(False)
+                SENDING.set(False)
             _attach(exchange, response, tee)
             return response
 
@@ -153,14 +130,14 @@ class HttpxFamily:
             exchange = self._begin(request, transport)
             if exchange is None:
                 return await original(client, request, *args, **kwargs)
-            _SENDING.set(True)
+            SENDING.set(True)
             try:
                 response = await original(client, request, *args, **kwargs)
             except BaseException as error:
                 exchange.failed(error)
                 raise
             finally:
-                _SENDING.set(False)
+                SENDING.set(False)
             _attach(exchange, response, tee)
             return response
 

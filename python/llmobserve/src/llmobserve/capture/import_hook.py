@@ -44,8 +44,7 @@ class ImportHook:
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find a watched module by the other finders and have its loader call the patcher."""
-        patcher = self._watched.get(fullname)
-        if patcher is None:
+        if fullname not in self._watched:
             return None
         for finder in sys.meta_path:
             find: Any = getattr(finder, "find_spec", None)
@@ -54,17 +53,18 @@ class ImportHook:
             spec: ModuleSpec | None = find(fullname, path, target)
             if spec is not None:
                 with guarded(f"capture.import.{fullname}"):
-                    self._call_after_exec(spec.loader, patcher, fullname)
+                    self._call_after_exec(spec.loader, fullname)
                 return spec
         return None
 
-    def _call_after_exec(self, loader: Any, patcher: Callable[[ModuleType], None], name: str) -> None:
+    def _call_after_exec(self, loader: Any, name: str) -> None:
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             loader.__dict__.pop("exec_module", None)
             execute(module)
-            if self._watched.get(name) == patcher:  # not after `remove`
+            patcher = self._watched.get(name)
+            if patcher is not None:  # not after `remove`
                 with guarded(f"capture.patch.{name}"):
                     patcher(module)
 

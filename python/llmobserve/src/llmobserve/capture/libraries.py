@@ -1,0 +1,36 @@
+"""Which modules are watched for, and where the hooks of each are. Hooks are loaded when their library appears."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmobserve.capture.transport_hooks import TransportHooks
+
+__all__ = ["LIBRARIES", "Library"]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A client library: the modules whose import is watched, and the class that hooks them."""
+
+    name: str
+    """Import name, as it is shown."""
+    modules: tuple[str, ...]
+    """Full names of the modules that hold what is hooked."""
+    hooks: str
+    """`module:class` of its `TransportHooks`. Libraries that name the same class share one instance."""
+
+    def make_hooks(self) -> "TransportHooks":
+        """The hooks, with their module imported now."""
+        module, _, name = self.hooks.partition(":")
+        hooks: TransportHooks = getattr(import_module(module), name)()
+        return hooks
+
+
+_HTTPX_FAMILY = "llmobserve.capture.httpx_family:HttpxFamily"
+
+LIBRARIES = (
+    Library("httpx", ("httpx",), _HTTPX_FAMILY),
+    Library("httpx2", ("httpx2",), _HTTPX_FAMILY),
+)
