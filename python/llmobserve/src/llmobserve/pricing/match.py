@@ -97,5 +97,5 @@ def _is_date(dated: re.Match[str]) -> bool:
 
 def nearest_name(prices: ProviderPrices, name: str) -> str | None:
     """The listed name that looks most like an unknown one, as a proposal for people. Slow; never used for a price."""
-    close = difflib.get_close_matches(name.lower(), prices.names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), prices.names, n=1)
     return close[0] if close else None
