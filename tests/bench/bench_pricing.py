@@ -15,7 +15,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from llmobserve.pricing import PriceRequest, load_price_book, price_amount, price_call
-from llmobserve.pricing.book import read_provider
 from llmobserve.wire import Usage
 
 CALLS = 20_000
@@ -39,7 +38,7 @@ def report_sizes() -> None:
     for name in sorted(load_price_book().providers, key=lambda one: -sizes[one])[:5]:
         tracemalloc.start()
         start = time.perf_counter_ns()
-        read_provider(name)
+        load_price_book().read(name)
         took = (time.perf_counter_ns() - start) / 1e6
         memory = tracemalloc.get_traced_memory()[1] / 1000
         tracemalloc.stop()

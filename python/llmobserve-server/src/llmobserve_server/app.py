@@ -35,6 +35,7 @@ from llmobserve_server.auth.deployment import deployment_of
 from llmobserve_server.auth.gate import Gate
 from llmobserve_server.control.database import ControlDatabase, open_control
 from llmobserve_server.ingest import Ingestor
+from llmobserve_server.pricing import Books, pricer_of
 from llmobserve_server.settings import ServerSettings
 from llmobserve_server.store.open import open_store
 from llmobserve_server.store.protocol import Store
@@ -82,7 +83,7 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
     """The whole server as one ASGI application; it closes the databases when it ends.
 
     `databases`: open ones to use; `None` opens them when the application starts. While it runs, `app.state` has
-    `store`, `control`, `ingestor`, `readers`, `gate` and `live_streams`.
+    `store`, `control`, `books`, `ingestor`, `readers`, `gate` and `live_streams`.
     """
     deployment = deployment_of(settings)
     app = FastAPI(
@@ -121,9 +122,10 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
         stack.callback(databases.close)
         app.state.store, app.state.control = databases.store, databases.control
         app.state.gate = Gate(databases.control, deployment_of(settings))
+        app.state.books = Books(settings.price_directory)
         app.state.readers = Readers()
         stack.callback(app.state.readers.close)
-        app.state.ingestor = Ingestor(databases.store, settings=settings)
+        app.state.ingestor = Ingestor(databases.store, pricer_of(app.state.books), settings)
         app.state.ingestor.start()
         stack.callback(app.state.ingestor.stop)
         app.state.live_streams = LiveStreams()

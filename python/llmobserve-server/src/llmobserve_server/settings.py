@@ -84,6 +84,16 @@ class ServerSettings:
             "Database of projects, keys and users. Default: a SQLite file in the data directory.",
         ),
     )
+    price_book: Path | None = field(
+        default=None,
+        metadata=_env(
+            "LLMOBSERVE_PRICE_BOOK",
+            _path,
+            "a directory",
+            "Where price books are kept that `llmobserve prices load` has taken. Default: `prices` in the data "
+            "directory.",
+        ),
+    )
     host: str = field(default="127.0.0.1", metadata=_env("LLMOBSERVE_HOST", str, "an address", "Address to listen on."))
     port: int = field(
         default=8000,
@@ -172,6 +182,11 @@ class ServerSettings:
     def db_url(self) -> str:
         """URL of the store of events."""
         return self.db or f"duckdb:///{self.directory / 'events.duckdb'}"
+
+    @property
+    def price_directory(self) -> Path:
+        """Where loaded price books are kept."""
+        return self.price_book or self.directory / "prices"
 
     @property
     def control_db_url(self) -> str:

@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from llmobserve_server.auth.access import ReadAccess
+from llmobserve_server.pricing.books import Books
 from llmobserve_server.query.filters import Term, parse
 from llmobserve_server.query.window import Scope, parse_window
 from llmobserve_server.store.protocol import Store
 
-__all__ = ["Asked", "AskedHere", "ScopeHere", "StoreHere"]
+__all__ = ["Asked", "AskedHere", "BooksHere", "ScopeHere", "StoreHere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,12 @@ def _store(request: Request) -> Store:
     return store
 
 
+def _books(request: Request) -> Books:
+    books: Books = request.app.state.books
+    return books
+
+
 AskedHere = Annotated[Asked, Depends(_asked)]
+BooksHere = Annotated[Books, Depends(_books)]
 ScopeHere = Annotated[Scope, Depends(_scope)]
 StoreHere = Annotated[Store, Depends(_store)]

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Request
 from sqlalchemy import literal, select
 
+from llmobserve_server.api.asked import BooksHere
 from llmobserve_server.api.deps import in_reader
 from llmobserve_server.api.models import Meta, Project
 from llmobserve_server.api.projects import visible_projects
@@ -19,11 +20,8 @@ router = APIRouter(tags=["meta"])
 
 
 @router.get("/meta")
-async def meta(request: Request, access: ReadAccess) -> Meta:
+async def meta(request: Request, access: ReadAccess, books: BooksHere) -> Meta:
     """Version, store, price book and projects; `has_events` is about the project of the request."""
-    # Imported by the first request, because a start need not wait for it.
-    from llmobserve.pricing import price_book_version
-
     deployment = gate_of(request).deployment
     store: Store = request.app.state.store
     # Where no public address is set, the name by which this browser came is one that works.
@@ -33,7 +31,7 @@ async def meta(request: Request, access: ReadAccess) -> Meta:
     return Meta(
         version=version("llmobserve-server"),
         store=store.name,
-        price_book=price_book_version(),
+        price_book=books.current.version,
         local_mode=deployment.local_mode,
         collector_url=collector_url,
         server_time=datetime.now(UTC),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from llmobserve_server.api.asked import ScopeHere, StoreHere
+from llmobserve_server.api.asked import BooksHere, ScopeHere, StoreHere
 from llmobserve_server.api.deps import in_reader
 from llmobserve_server.auth.access import require_reader
 from llmobserve_server.query.answers import PriceList, UnpricedList
@@ -21,13 +21,14 @@ router = APIRouter(tags=["prices"])
 @router.get("/prices", dependencies=[Depends(require_reader)])
 async def prices(
     request: Request,
+    books: BooksHere,
     provider: Annotated[str | None, Query(description="One provider; default: all.")] = None,
     q: Annotated[str, Query(max_length=200, description="Part of a model name.")] = "",
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PRICES)] = DEFAULT_PRICES,
 ) -> PriceList:
     """Rates of the price book with their conditions, validity and source; the same for every project."""
-    return await in_reader(request, list_prices, provider=provider, q=q, cursor=cursor, limit=limit)
+    return await in_reader(request, list_prices, books.current, provider=provider, q=q, cursor=cursor, limit=limit)
 
 
 @router.get("/prices/unpriced")
@@ -35,6 +36,7 @@ async def unpriced(
     request: Request,
     scope: ScopeHere,
     store: StoreHere,
+    books: BooksHere,
     from_: Annotated[
         str | None, Query(alias="from", description="Start, ISO 8601; default: 24 hours before the end.")
     ] = None,
@@ -42,4 +44,4 @@ async def unpriced(
 ) -> UnpricedList:
     """Models that were called in the time range and whose cost is unknown, with the reason."""
     window = parse_window(from_, to, datetime.now(UTC))
-    return await in_reader(request, list_unpriced, store, Scope(scope.project_id, window))
+    return await in_reader(request, list_unpriced, store, Scope(scope.project_id, window), books.current)

@@ -15,7 +15,7 @@ from llmobserve_server.ingest.checks import MAX_QUANTITY
 from llmobserve_server.ingest.commit import Committer, Submission
 from llmobserve_server.ingest.envelope import open_envelope
 from llmobserve_server.ingest.feed import Feed, Subscription
-from llmobserve_server.pricing import Pricer, price_on_arrival
+from llmobserve_server.pricing import Books, Pricer, pricer_of
 from llmobserve_server.settings import ServerSettings
 from llmobserve_server.store.protocol import Store
 
@@ -59,13 +59,13 @@ class Ingestor:
 
     Args:
         store: an initialised store, which this object writes to alone.
-        price: gives the cost of a call.
+        price: gives the cost of a call; `None`: by the shipped price book.
         settings: sizes and limits.
     """
 
-    def __init__(self, store: Store, price: Pricer = price_on_arrival, settings: ServerSettings | None = None) -> None:
+    def __init__(self, store: Store, price: Pricer | None = None, settings: ServerSettings | None = None) -> None:
         chosen = settings or ServerSettings()
-        self._price = price
+        self._price = price or pricer_of(Books())
         self._limits = BodyLimits(chosen.max_body_mb * _MB, chosen.max_decoded_mb * _MB)
         self._max_waiting_bytes = max(chosen.ingest_queue_mb * _MB, self._limits.decoded_bytes)
         self._max_waiting_batches = chosen.ingest_queue_batches

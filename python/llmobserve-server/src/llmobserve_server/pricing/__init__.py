@@ -1,5 +1,6 @@
-"""Money on the server: the cost of a call when it arrives."""
+"""Money on the server: the cost of a call when it arrives and afterwards, and the price books."""
 
-from llmobserve_server.pricing.at_ingest import Pricer, price_on_arrival
+from llmobserve_server.pricing.at_ingest import Pricer, price_by, pricer_of
+from llmobserve_server.pricing.books import Books
 
-__all__ = ["Pricer", "price_on_arrival"]
+__all__ = ["Books", "Pricer", "price_by", "pricer_of"]

@@ -7,8 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
 
-from llmobserve.pricing import load_price_book
-from llmobserve.pricing.book import read_provider
+from llmobserve.pricing import PriceBook
 from llmobserve.pricing.rows import Block, Model, Rate
 from llmobserve.pricing.windows import Window
 from llmobserve_server.errors import BadRequest
@@ -32,14 +31,13 @@ class _Listed:
 
 
 def list_prices(
-    *, provider: str | None = None, q: str = "", cursor: str | None = None, limit: int = DEFAULT_PRICES
+    book: PriceBook, *, provider: str | None = None, q: str = "", cursor: str | None = None, limit: int = DEFAULT_PRICES
 ) -> PriceList:
     """A page of the price book, by provider and model, the rates with the fewest conditions first.
 
     `q`: part of a model name, in any case. Raises BadRequest for a provider without prices, a limit out of 1 to 500
     and a cursor of another price book.
     """
-    book = load_price_book()
     if provider and provider not in book.providers:
         raise BadRequest(
             f"The price book has no provider {provider!r}: without one, the answer lists those it has.",
@@ -49,9 +47,9 @@ def list_prices(
         raise BadRequest(f"limit must be from 1 to {MAX_PRICES}", field="limit")
     offset = _offset(cursor, book.version)
     part = q.strip().lower()
-    found = [one for one in _index() if (not provider or one.provider == provider) and part in one.model.lower()]
+    found = [one for one in _index(book) if (not provider or one.provider == provider) and part in one.model.lower()]
     total = sum(one.rows for one in found)
-    page = list(_page(found, offset, limit))
+    page = list(_page(book, found, offset, limit))
     end = offset + len(page)
     return PriceList(
         prices=page,
@@ -59,7 +57,7 @@ def list_prices(
         models=len(found),
         next_cursor=f"{end}~{book.version}" if page and end < total else None,
         price_book=book.version,
-        providers=_providers(),
+        providers=_providers(book),
     )
 
 
@@ -75,24 +73,24 @@ def _offset(cursor: str | None, version: str) -> int:
 
 
 @lru_cache(maxsize=1)
-def _index() -> tuple[_Listed, ...]:
+def _index(book: PriceBook) -> tuple[_Listed, ...]:
     """Every model with its number of rows. Reads the whole book once, and keeps nothing of it but this."""
     return tuple(
         _Listed(name, model.name, _count(model))
-        for name in sorted(load_price_book().providers)
-        for model in sorted(read_provider(name).models(), key=lambda one: one.name)
+        for name in sorted(book.providers)
+        for model in sorted(book.read(name).models(), key=lambda one: one.name)
     )
 
 
 @lru_cache(maxsize=1)
-def _providers() -> list[PriceProvider]:
+def _providers(book: PriceBook) -> list[PriceProvider]:
     counts: dict[str, int] = {}
-    for one in _index():
+    for one in _index(book):
         counts[one.provider] = counts.get(one.provider, 0) + 1
-    return [PriceProvider(provider=name, models=counts.get(name, 0)) for name in sorted(load_price_book().providers)]
+    return [PriceProvider(provider=name, models=counts.get(name, 0)) for name in sorted(book.providers)]
 
 
-def _page(found: list[_Listed], offset: int, limit: int) -> Iterator[PriceRow]:
+def _page(book: PriceBook, found: list[_Listed], offset: int, limit: int) -> Iterator[PriceRow]:
     left, wanted = offset, limit
     for one in found:
         if wanted <= 0:
@@ -100,14 +98,14 @@ def _page(found: list[_Listed], offset: int, limit: int) -> Iterator[PriceRow]:
         if left >= one.rows:
             left -= one.rows
             continue
-        for row in islice(_rows(one), left, left + wanted):
+        for row in islice(_rows(book, one), left, left + wanted):
             wanted -= 1
             yield row
         left = 0
 
 
-def _rows(one: _Listed) -> Iterator[PriceRow]:
-    prices = load_price_book().provider(one.provider)
+def _rows(book: PriceBook, one: _Listed) -> Iterator[PriceRow]:
+    prices = book.provider(one.provider)
     model = prices.named(one.model.lower()) if prices else None
     if model is None:
         return
@@ -115,7 +113,7 @@ def _rows(one: _Listed) -> Iterator[PriceRow]:
         yield _without_rate(one, said, is_free=model.free is not None)
         return
     for block, unit, rate in _rates(model):
-        yield _row(one, block, unit, rate)
+        yield _row(book, one, block, unit, rate)
 
 
 def _rates(model: Model) -> Iterator[tuple[Block, str, Rate]]:
@@ -128,8 +126,8 @@ def _count(model: Model) -> int:
     return 1 if model.free or model.unpriced else sum(1 for _ in _rates(model))
 
 
-def _row(one: _Listed, block: Block, unit: str, rate: Rate) -> PriceRow:
-    known = load_price_book().units().get(unit)
+def _row(book: PriceBook, one: _Listed, block: Block, unit: str, rate: Rate) -> PriceRow:
+    known = book.units().get(unit)
     return PriceRow(
         price_id=rate.price_id,
         provider=one.provider,

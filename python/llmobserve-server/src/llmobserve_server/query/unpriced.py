@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy import func
 
-from llmobserve.pricing import load_price_book
+from llmobserve.pricing import PriceBook
 from llmobserve.pricing.match import find_model, nearest_name
 from llmobserve_server.query.answers import UnpricedList, UnpricedModel
 from llmobserve_server.query.spend import as_int, is_charged
@@ -20,7 +20,7 @@ MAX_MODELS = 100
 Missing = Literal["provider", "model", "other"]
 
 
-def list_unpriced(store: Store, scope: Scope) -> UnpricedList:
+def list_unpriced(store: Store, scope: Scope, book: PriceBook) -> UnpricedList:
     """Models of charged calls in the scope whose cost is unknown, one row a model and reason."""
     c = events.c
     unpriced = (is_charged(c), c.cost_state == "unpriced")
@@ -36,14 +36,14 @@ def list_unpriced(store: Store, scope: Scope) -> UnpricedList:
     rows = store.fetch(statement)
     total = store.fetch(scope.select(events, calls).where(*unpriced))
     return UnpricedList(
-        models=[_model(row) for row in rows[:MAX_MODELS]],
+        models=[_model(row, book) for row in rows[:MAX_MODELS]],
         calls=as_int(total[0]["n_calls"]),
         truncated=len(rows) > MAX_MODELS,
     )
 
 
-def _model(row: Row) -> UnpricedModel:
-    missing, nearest = _lacking(row["provider"], row["model"])
+def _model(row: Row, book: PriceBook) -> UnpricedModel:
+    missing, nearest = _lacking(book, row["provider"], row["model"])
     return UnpricedModel(
         provider=row["provider"],
         model=row["model"],
@@ -57,8 +57,8 @@ def _model(row: Row) -> UnpricedModel:
 
 
 @lru_cache(maxsize=1024)
-def _lacking(provider: str | None, model: str | None) -> tuple[Missing, str | None]:
-    prices = load_price_book().provider(provider) if provider else None
+def _lacking(book: PriceBook, provider: str | None, model: str | None) -> tuple[Missing, str | None]:
+    prices = book.provider(provider) if provider else None
     if prices is None:
         return "provider", None
     if not model or find_model(prices, model):

@@ -93,16 +93,17 @@ def _remember(key: tuple[Any, ...], call: PriceRequest) -> None:
 
 def _make(call: PriceRequest) -> _Quick | None:
     """The rates, or `None` for calls that need more than a plain sum: fees of every call, notes, prices by the end."""
-    prices = load_price_book().provider(call.provider)
+    book = load_price_book()
+    prices = book.provider(call.provider)
     if prices is None or prices.by_completion or call.operation in prices.free_operations or "cache" in call.dimensions:
         return None
-    plan, note = plan_of(call)
+    plan, note = plan_of(call, book)
     if plan is None or note or plan.missing:
         return None
     if plan.model.free or plan.model.unpriced or plan.model.per_call:
         return None
     tiers = tuple((above, _whole(rates)) for above, rates in plan.tiers)
-    counted = load_price_book().units() if len(tiers) > 1 else ()
+    counted = book.units() if len(tiers) > 1 else ()
     return _Quick(plan.from_us, plan.until_us, tiers, frozenset(unit for unit in counted if input_tokens({unit: 1})))
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -13,7 +13,15 @@ from typing import Any, cast
 from llmobserve.pricing.rows import Block, Model, Rate, Unit
 from llmobserve.pricing.windows import Window
 
-__all__ = ["NamePattern", "PriceBook", "ProviderPrices", "load_price_book", "price_book_version", "read_provider"]
+__all__ = [
+    "NamePattern",
+    "PriceBook",
+    "ProviderPrices",
+    "load_price_book",
+    "price_book_version",
+    "read_provider",
+    "read_shipped",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +92,29 @@ class ProviderPrices:
                 yield model
 
 
-class PriceBook:
-    """All providers of one version of the price book, each read on first use."""
+def read_shipped(name: str) -> dict[str, Any]:
+    """A data file of the price book that ships with this version, decoded: a provider, `units` or `index`."""
+    file = resources.files("llmobserve.pricing").joinpath("data", f"{name}.json")
+    return cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))
 
-    def __init__(self, version: str, providers: frozenset[str]) -> None:
+
+class PriceBook:
+    """All providers of one version of the price book, each read on first use.
+
+    Args:
+        version: date of its newest check and a hash of its contents.
+        providers: those it has prices of.
+        read: gives the decoded data file of a provider, or `units`.
+    """
+
+    def __init__(
+        self, version: str, providers: frozenset[str], read: Callable[[str], dict[str, Any]] = read_shipped
+    ) -> None:
         self.version = version
         self.providers = providers
+        self._read = read
         self._loaded: dict[str, ProviderPrices] = {}
+        self._units: Mapping[str, Unit] | None = None
         self._lock = threading.Lock()
 
     def provider(self, name: str) -> ProviderPrices | None:
@@ -98,19 +122,26 @@ class PriceBook:
         found = self._loaded.get(name)
         if found is None and name in self.providers:
             with self._lock:
-                found = self._loaded.get(name) or read_provider(name)
+                found = self._loaded.get(name) or self.read(name)
                 self._loaded[name] = found
         return found
 
+    def read(self, name: str) -> ProviderPrices:
+        """Prices of a provider of this book, read again and not kept: for those who look at all of them once."""
+        return read_provider(self._read(name))
+
     def units(self) -> Mapping[str, Unit]:
         """Every unit that a usage may carry, by name."""
-        return _read_units()
+        if self._units is None:
+            rows = cast("dict[str, list[Any]]", self._read("units")["units"])
+            self._units = {name: Unit(name, row[0], row[1], bool(row[2])) for name, row in rows.items()}
+        return self._units
 
 
 @lru_cache(maxsize=1)
 def load_price_book() -> PriceBook:
     """The price book that ships with this version. Reads only its index; a provider is read when first asked for."""
-    index = _read_json("index")
+    index = read_shipped("index")
     return PriceBook(index["version"], frozenset(index["providers"]))
 
 
@@ -119,27 +150,15 @@ def price_book_version() -> str:
     return load_price_book().version
 
 
-def _read_json(name: str) -> dict[str, Any]:
-    file = resources.files("llmobserve.pricing").joinpath("data", f"{name}.json")
-    return cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))
-
-
-@lru_cache(maxsize=1)
-def _read_units() -> Mapping[str, Unit]:
-    rows = cast("dict[str, list[Any]]", _read_json("units")["units"])
-    return {name: Unit(name, row[0], row[1], bool(row[2])) for name, row in rows.items()}
-
-
-def read_provider(name: str) -> ProviderPrices:
-    """Read a provider's data file. Callers use `PriceBook.provider`, which does it once."""
-    data = _read_json(name)
+def read_provider(data: Mapping[str, Any]) -> ProviderPrices:
+    """The prices in a provider's decoded data file. Callers use `PriceBook.provider`, which does it once."""
     names: dict[str, str] = {}
     for model_name, row in data["models"].items():
         names[model_name.lower()] = model_name
         for alias in row.get("aliases", ()):
             names[alias.lower()] = model_name
     return ProviderPrices(
-        provider=name,
+        provider=data["provider"],
         names=names,
         prefixes=tuple(data["prefixes"]),
         suffixes=tuple(data["suffixes"]),

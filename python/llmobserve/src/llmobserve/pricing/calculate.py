@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 
-from llmobserve.pricing.book import ProviderPrices, load_price_book
+from llmobserve.pricing.book import PriceBook, ProviderPrices, load_price_book
 from llmobserve.pricing.match import Match, find_model, nearest_name
 from llmobserve.pricing.plan import Plan, find_plan
 from llmobserve.pricing.request import PriceRequest
@@ -23,33 +23,35 @@ _DRIFT = Decimal("0.01")
 _HTTP_ERROR = 400
 
 
-def price_event(event: CallEvent) -> Cost:
+def price_event(event: CallEvent, book: PriceBook | None = None) -> Cost:
     """Cost of a recorded call. See `price_call`."""
-    return price_call(PriceRequest.from_event(event))
+    return price_call(PriceRequest.from_event(event), book)
 
 
-def price_call(call: PriceRequest) -> Cost:
-    """Cost of one call by the shipped price book.
+def price_call(call: PriceRequest, book: PriceBook | None = None) -> Cost:
+    """Cost of one call by a price book.
 
     Args:
         call: the call; quantities are disjoint units, the time is UTC.
+        book: the price book; `None` for the one that ships with this version.
 
     Returns:
         A `Cost` whose amount is `None` exactly when the state is `unpriced`. Never raises on strange input: what
         cannot be priced is `unpriced` with a reason.
     """
-    book = load_price_book()
+    book = book or load_price_book()
     if call.dimensions.get("cache") == "local_hit":
         return Cost(state="free", usd=_ZERO, reason="Answered from a local cache: the provider was not called.")
     prices = book.provider(call.provider)
     if prices is not None and call.operation in prices.free_operations:
         return Cost(state="free", usd=_ZERO, reason=prices.free_operations[call.operation], price_book=book.version)
     if call.reported_cost_usd is not None:
-        return _reported(call, book.version)
-    return _by_table(call, book.version)
+        return _reported(call, book)
+    return _by_table(call, book)
 
 
-def _by_table(call: PriceRequest, version: str) -> Cost:
+def _by_table(call: PriceRequest, book: PriceBook) -> Cost:
+    version = book.version
     units = call.usage.units
     if not any(units.values()) and call.http_status is not None and call.http_status >= _HTTP_ERROR:
         return Cost(
@@ -58,7 +60,7 @@ def _by_table(call: PriceRequest, version: str) -> Cost:
             reason=f"The provider answered with HTTP {call.http_status} and reported no usage: errors are not billed.",
             price_book=version,
         )
-    plan, note = plan_of(call)
+    plan, note = plan_of(call, book)
     if plan is None:
         return Cost(state="unpriced", usd=None, reason=note, price_book=version)
     model = plan.model
@@ -78,9 +80,9 @@ def _knows_nothing(usage: Usage) -> bool:
 _NO_USAGE = "The answer carried no usage, so the amount is not known."
 
 
-def plan_of(call: PriceRequest) -> tuple[Plan | None, str | None]:
+def plan_of(call: PriceRequest, book: PriceBook) -> tuple[Plan | None, str | None]:
     """The plan, with a note when the name is not quite the model's; or no plan, with the reason."""
-    prices = load_price_book().provider(call.provider)
+    prices = book.provider(call.provider)
     if prices is None:
         return None, f"The price book has no prices of provider {call.provider!r}."
     match, note = _match_of(call, prices)
@@ -218,12 +220,12 @@ def _rounded(total: Decimal) -> Decimal:
     return total if isinstance(exponent, int) and exponent >= -12 else _EXACT.quantize(total, _QUANTUM)
 
 
-def _reported(call: PriceRequest, version: str) -> Cost:
+def _reported(call: PriceRequest, book: PriceBook) -> Cost:
     """The provider's own figure, with the price book's beside it."""
     reported = call.reported_cost_usd
     if reported is None or not reported.is_finite() or reported < 0:
         return Cost(state="unpriced", usd=None, reason=f"The provider reported a cost of {reported}.")
-    table = _by_table(call, version)
+    table = _by_table(call, book)
     usable = table.usd is not None and table.state in ("priced", "estimated")
     table_usd = table.usd if usable else None
     reason = None
@@ -234,7 +236,7 @@ def _reported(call: PriceRequest, version: str) -> Cost:
         usd=_rounded(reported),
         lines=table.lines,
         reason=reason,
-        price_book=version,
+        price_book=book.version,
         model=table.model,
         table_usd=table_usd,
     )
