@@ -7,11 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llmobserve.capture.attempts import Attempt
+from llmobserve.capture.call_record import (
+    content_of,
+    dimensions_of,
+    error_message,
+    query_fields,
+    request_id_of,
+    revision_of,
+)
 from llmobserve.capture.payload import Payload
 from llmobserve.context import Snapshot, wire_context
 from llmobserve.guard import guarded, text_of
 from llmobserve.providers.base import Endpoint, Provider, ProviderRequest, Reader, Reading
-from llmobserve.wire import CallEvent, ContentRecord, ErrorInfo, Status, Usage
+from llmobserve.wire import CallEvent, ErrorInfo, Status, Usage
 from llmobserve.wire.ids import event_id_for_remote
 
 if TYPE_CHECKING:
@@ -26,9 +34,6 @@ Ending = Literal["exhausted", "closed", "failed", "abandoned"]
 _OBSERVE = guarded("capture.observe")
 _FINISH = guarded("capture.finish")
 _READ = guarded("capture.read")
-_REDACT = guarded("capture.redact")
-_MESSAGE_CHARACTERS = 500
-_CREDENTIAL_FIELDS = frozenset({"access_token", "api_key", "api-key", "apikey", "key", "sig", "signature", "token"})
 
 
 class SentRequest(Protocol):
@@ -174,12 +179,11 @@ class Exchange:
                 self._conclude(ending, error)
 
     def _open_reader(self) -> Reader:
-        query = self._request.query()
         request = ProviderRequest(
             method=self._method,
             host=self.host,
             path=self.path,
-            query=_query_fields(query) if query else {},
+            query=query_fields(self._request.query()),
             headers=self._request_headers,
             body=self._request.body(self._request_headers.get("content-type", "")),
         )
@@ -219,11 +223,11 @@ class Exchange:
 
     def _error_info(self, reading: Reading, error: BaseException | None, *, failed: bool) -> ErrorInfo | None:
         if reading.error_type is not None:
-            return ErrorInfo(type=reading.error_type, message=_message(reading.error_message))
+            return ErrorInfo(type=reading.error_type, message=error_message(reading.error_message))
         if failed:
             return ErrorInfo(type=f"http_{self.http_status}")
         if error is not None and not isinstance(error, GeneratorExit):
-            return ErrorInfo(type=type(error).__name__, message=_message(text_of(error)))
+            return ErrorInfo(type=type(error).__name__, message=error_message(text_of(error)))
         return None
 
     def _emit(
@@ -239,7 +243,7 @@ class Exchange:
             event_id = attempt.event_id if is_main else attempt.further_event_id()
         call = CallEvent(
             event_id=event_id,
-            revision=_revision(reading),
+            revision=revision_of(reading),
             kind=reading.kind or self.endpoint.kind,
             provider=self.provider.name,
             operation=reading.operation or self.endpoint.operation,
@@ -256,46 +260,17 @@ class Exchange:
             attempt=attempt.number,
             logical_call_id=attempt.logical_call_id(),
             response_id=reading.response_id,
-            request_id=self._request_id(),
+            request_id=request_id_of(self.provider, self.response_headers),
             usage=reading.usage,
-            dimensions=self._dimensions(reading),
+            dimensions=dimensions_of(self.provider, self.host, reading),
             reported_cost_usd=reading.reported_cost_usd,
             host=self.host,
             transport=self.transport,
             # The end of the event id is random enough to be the id in the tree as well.
             context=wire_context(self._snapshot, event_id[19:23] + event_id[24:]),
         )
-        content: ContentRecord | None = None
-        if self.engine.capture_content and (reading.input is not None or reading.output is not None):
-            with _REDACT:
-                from llmobserve.capture.redaction import redact  # its patterns are many and not everyone needs them
-
-                content = redact(event_id, reading.input, reading.output)
+        content = content_of(event_id, reading) if self.engine.capture_content else None
         self.engine.sink(call, content, self._snapshot)
-
-    def _dimensions(self, reading: Reading) -> Mapping[str, str]:
-        of_host = self.provider.dimensions_of_host
-        return reading.dimensions if of_host is None else {**of_host(self.host), **reading.dimensions}
-
-    def _request_id(self) -> str | None:
-        for name in self.provider.request_id_headers:
-            value = self.response_headers.get(name)
-            if value:
-                return value
-        return None
-
-
-def _revision(reading: Reading) -> int:
-    if reading.revision is not None:
-        return reading.revision
-    return 1 if reading.remote_id is not None and reading.usage.source == "response" else 0
-
-
-def _query_fields(query: str) -> dict[str, str]:
-    """The fields of a query without credentials (Gemini takes its key there)."""
-    from urllib.parse import parse_qsl  # slow to import, and few requests have a query
-
-    return {name: value for name, value in parse_qsl(query) if name.lower() not in _CREDENTIAL_FIELDS}
 
 
 def _status(ending: Ending, error: BaseException | None, *, complete: bool, failed: bool) -> Status:
@@ -309,12 +284,3 @@ def _status(ending: Ending, error: BaseException | None, *, complete: bool, fail
     if ending == "closed" or not isinstance(error, Exception):
         return "cancelled"
     return "error"
-
-
-def _message(text: str | None) -> str | None:
-    """An error message as it may leave the process: providers quote keys in them, and transports whole URLs."""
-    if not text:
-        return None
-    from llmobserve.secret_patterns import without_secrets  # its patterns are many, and few calls fail
-
-    return without_secrets(text[: 2 * _MESSAGE_CHARACTERS])[0][:_MESSAGE_CHARACTERS]
