@@ -265,7 +265,7 @@ calls = []
 settings = load({"hosts": {"x.test": "openai"}}, {})
 capture.install(sink=lambda call, content, snapshot: calls.append(call), settings=settings)
 assert "httpx" not in sys.modules and "httpx2" not in sys.modules
-assert [h.state for h in capture.health()] == ["waiting", "waiting"]
+assert {h.state for h in capture.health()} == {"waiting"}
 import httpx2
 %s
 import httpx
@@ -275,7 +275,8 @@ for module in (httpx2, httpx):
     transport = module.MockTransport(lambda request: module.Response(200, json={"id": "1", "object": "x"}))
     with module.Client(transport=transport) as client:
         client.post("http://x.test/v1/chat/completions", json={"model": "m"})
-print([call.transport for call in calls], sorted({h.state for h in capture.health()}))
+states = {h.state for h in capture.health() if h.library.startswith("httpx")}
+print([call.transport for call in calls], sorted(states))
 """
 
 

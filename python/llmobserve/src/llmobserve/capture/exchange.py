@@ -126,6 +126,11 @@ class Exchange:
         """Notice when `response` is dropped without having been closed."""
         self._watch = weakref.ref(response, self._dropped)
 
+    def watch_instead(self, holder: Any) -> None:
+        """Watch the object through which the application holds the response, unless the body has ended already."""
+        if self._watch is not None:
+            self.watch(holder)
+
     def feed(self, chunk: bytes) -> None:
         """Take a piece of the body as it came from the wire."""
         payload = self._payload
@@ -154,6 +159,17 @@ class Exchange:
     def closed(self) -> None:
         """The application closed the response, perhaps before its end."""
         self._end("closed", None)
+
+    def released(self) -> None:
+        """The file of the body was closed: by the application, or because the watched object is being collected."""
+        watched = self._watch() if self._watch is not None else None
+        if watched is None:
+            return
+        # Set by CPython before it closes a file that nobody closed.
+        if getattr(watched, "_finalizing", False):
+            self._dropped(watched)
+        else:
+            self.closed()
 
     def failed(self, error: BaseException) -> None:
         """Sending or reading raised."""

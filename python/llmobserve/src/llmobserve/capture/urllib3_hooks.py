@@ -1,0 +1,131 @@
+"""Hooks for urllib3 1.26 and 2, and so for requests and botocore.
+
+Every attempt of a pool goes through `HTTPConnectionPool._make_request`, which knows the request whole; its connections
+are those of `http.client`, whose hook follows the answer.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from llmobserve.capture.exchange import Exchange
+from llmobserve.capture.headers import HeaderView
+from llmobserve.capture.http_client_hooks import hand_over, in_memory, split_target, take_back
+from llmobserve.capture.patching import PatchHealth, positional_names
+from llmobserve.capture.request_body import decode_request_body
+from llmobserve.capture.sending import SENDING
+from llmobserve.capture.transport_hooks import TransportHooks
+from llmobserve.guard import guarded
+
+__all__ = ["Urllib3Hooks"]
+
+_BEGIN = guarded("capture.begin")
+_ATTACH = guarded("capture.attach")
+_TARGET = "_make_request"
+_PARAMETERS = ("self", "conn", "method", "url")
+_PORTS = {"http": 80, "https": 443}
+
+
+class _Request:
+    """What a pool is about to send."""
+
+    __slots__ = ("_content", "_headers", "_query")
+
+    def __init__(self, headers: Mapping[Any, Any] | None, query: str, body: Any) -> None:
+        self._headers = headers or {}
+        self._query = query
+        self._content = in_memory(body)
+
+    def headers(self) -> HeaderView:
+        return HeaderView([(_bytes(name), _bytes(value)) for name, value in self._headers.items()])
+
+    def query(self) -> str:
+        return self._query
+
+    def content(self) -> bytes | None:
+        return self._content
+
+    def body(self, content_type: str) -> Any:
+        return decode_request_body(self._content, content_type)
+
+
+class Urllib3Hooks(TransportHooks):
+    """Hooks urllib3's pools; that for HTTPS inherits from the one for HTTP."""
+
+    def hook(self, module: ModuleType) -> None:
+        """Hook `urllib3.connectionpool`."""
+        owner: Any = module.__dict__.get("HTTPConnectionPool")
+        names = positional_names(getattr(owner, "__dict__", {}).get(_TARGET))
+        found = names is not None and names[: len(_PARAMETERS)] == _PARAMETERS
+        if found:
+            self.replace(owner, _TARGET, self._wrap)
+        health = PatchHealth(
+            library="urllib3",
+            version=getattr(sys.modules.get("urllib3"), "__version__", None),
+            target=f"HTTPConnectionPool.{_TARGET}",
+            state="active" if found else "degraded",
+            detail=None if found else "not as expected; calls are seen by http.client, perhaps without their bodies",
+        )
+        self.report(module.__name__, health)
+
+    def _wrap(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def _make_request(pool: Any, conn: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
+            exchange = self._begin(pool, method, url, kwargs)
+            if exchange is None:
+                return original(pool, conn, method, url, *args, **kwargs)
+            with _ATTACH:
+                hand_over(conn, exchange)
+            SENDING.set(True)
+            try:
+                response = original(pool, conn, method, url, *args, **kwargs)
+            except BaseException as error:
+                take_back(conn)
+                exchange.failed(error)
+                raise
+            finally:
+                SENDING.set(False)
+            _settle(exchange, conn, response)
+            return response
+
+        return _make_request
+
+    def _begin(self, pool: Any, method: Any, url: Any, options: Mapping[str, Any]) -> Exchange | None:
+        engine = self.engine
+        if engine is None or SENDING.get():
+            return None
+        with _BEGIN:
+            host, port, path, query = split_target(url, pool.host, pool.port, _PORTS.get(pool.scheme))
+            if engine.registry.provider_for(host, port) is None:
+                return None
+            return engine.begin(
+                _Request(options.get("headers"), query, options.get("body")),
+                method=method,
+                host=host,
+                port=port,
+                path=path,
+                transport="urllib3",
+            )
+        return None
+
+
+def _settle(exchange: Exchange, conn: Any, response: Any) -> None:
+    with _ATTACH:
+        if take_back(conn) is None:
+            # The application holds this object, and not the one below it that is followed (the same in urllib3 1).
+            exchange.watch_instead(response)
+            return
+        # A connection of another make than `http.client`'s: only a body that was read already can be had.
+        exchange.answered(response.status, HeaderView([(_bytes(k), _bytes(v)) for k, v in response.headers.items()]))
+        body = getattr(response, "_body", None)
+        if isinstance(body, bytes):
+            exchange.feed_whole(body)
+            exchange.exhausted()
+            return
+    exchange.abandoned()
+
+
+def _bytes(text: Any) -> bytes:
+    return text if isinstance(text, bytes) else str(text).encode("latin-1", "replace")
