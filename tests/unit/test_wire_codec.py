@@ -1,12 +1,26 @@
 """JSON form of records: exact, compact, and ready for whatever text a model produces."""
 
 import json
+from dataclasses import fields
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from llmobserve.transport.batches import halves, parcels
-from llmobserve.wire import CallEvent, ContentRecord, Usage, batch_to_json, input_tokens, output_tokens, record_to_json
+from llmobserve.wire import (
+    CallEvent,
+    ContentRecord,
+    Context,
+    ErrorInfo,
+    SpanEvent,
+    Usage,
+    batch_to_json,
+    input_tokens,
+    output_tokens,
+    record_to_json,
+)
+from llmobserve.wire.codec import to_builtins
 from llmobserve.wire.ids import event_id_for_remote, new_event_id, now_us
 
 
@@ -99,3 +113,69 @@ def test_id_of_a_remote_object_is_always_the_same() -> None:
     assert event_id_for_remote("openai", "run_1") == event_id_for_remote("openai", "run_1")
     assert event_id_for_remote("openai", "run_1") != event_id_for_remote("openai", "run_2")
     assert event_id_for_remote("openai", "run_1")[14] == "8"
+
+
+FULL_USAGE = Usage(
+    units={"input_text_tokens": 3, "seconds": Decimal("1.50"), "requests": 0},
+    details={"reasoning_tokens": 1},
+    source="estimated",
+    flags=("partial", "malformed"),
+    raw={"n": 3, "text": "\ud83d", "none": None, "yes": True, "half": 0.5, "inner": {"list": [1, {"a": "b"}]}},
+)
+FULL_CONTEXT = Context(
+    run_id="r",
+    run_name='the "run"',
+    session_id="s",
+    user_id="ü",
+    customer_id="c",
+    trace_id="t",
+    span_id="p",
+    parent_span_id="q",
+    section_path="agent:a/tool:b",
+    tags=("x", "y"),
+    metadata={"k": "v", "": "\u2028"},
+)
+FULL_CALL: dict[str, Any] = {
+    "event_id": "0193",
+    "revision": 2,
+    "sequence": 7,
+    "kind": "audio",
+    "provider": "own",
+    "operation": "op",
+    "request_model": "asked\n",
+    "response_model": "given",
+    "start_time_us": 5,
+    "duration_ms": 0.25,
+    "time_to_first_token_ms": 1e-07,
+    "status": "cancelled",
+    "error": ErrorInfo(type="t", message="m"),
+    "http_status": 500,
+    "stream": True,
+    "attempt": 1,
+    "logical_call_id": "l",
+    "response_id": "i",
+    "request_id": "j",
+    "usage": FULL_USAGE,
+    "dimensions": {"service_tier": "flex"},
+    "reported_cost_usd": Decimal("1E-9"),
+    "host": "h:1",
+    "transport": "t",
+    "context": FULL_CONTEXT,
+}
+
+
+def test_a_call_is_written_as_by_the_general_form() -> None:
+    assert {spec.name for spec in fields(CallEvent)} == {"type", *FULL_CALL}
+    full = CallEvent(**FULL_CALL)
+    variants = [call(), full, *(call(**{name: value}) for name, value in FULL_CALL.items())]
+    variants += [call(usage=Usage(**{spec.name: getattr(FULL_USAGE, spec.name)})) for spec in fields(Usage)]
+    variants += [call(context=Context(**{spec.name: getattr(FULL_CONTEXT, spec.name)})) for spec in fields(Context)]
+    for event in variants:
+        assert json.loads(record_to_json(event)) == to_builtins(event)
+
+
+def test_the_running_number_is_put_in_beside_the_record() -> None:
+    span = SpanEvent(event_id="e", kind="step", name="n", start_time_us=1)
+    for record in (call(), call(sequence=3), span):
+        assert json.loads(record_to_json(record, 8)) == {**to_builtins(record), "sequence": 8}
+    assert json.loads(record_to_json(call(sequence=3)))["sequence"] == 3

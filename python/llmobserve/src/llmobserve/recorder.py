@@ -3,7 +3,6 @@
 A call is on disk when `record_call` returns. Spans wait in memory for the next call or the next tick of the sender.
 """
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from llmobserve.wire import (
     Source,
     SpanEvent,
     new_trace_id,
+    record_to_json,
 )
 from llmobserve.wire.codec import to_builtins
 
@@ -31,7 +31,6 @@ _SPANS_IN_MEMORY = 50_000
 _SPANS_PER_CALL = 8
 """Waiting spans that a call takes along: more would be felt by the caller, none would lose them to a kill."""
 _RECORD_BYTES = 1024 * 1024
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 _CALL, _SPAN, _DRAIN = guarded("recorder.call"), guarded("recorder.span"), guarded("recorder.drain")
 _ANNOUNCE, _ENCODE, _CONTENT = guarded("recorder.announce"), guarded("recorder.encode"), guarded("recorder.content")
@@ -92,7 +91,7 @@ class Recorder:
             with _ANNOUNCE:
                 payloads += self._announcements(snapshot)
             with _ENCODE:
-                payloads.append(self._sequenced(to_builtins(call)))
+                payloads.append(record_to_json(call, next(self._sequence)))
                 self.calls += 1
             if content is not None:
                 with _CONTENT:
@@ -101,7 +100,7 @@ class Recorder:
             self._wake()
 
     def _content_record(self, content: ContentRecord) -> list[bytes]:
-        payload = _encode(to_builtins(content)).encode("ascii")
+        payload = record_to_json(content)
         if len(payload) <= _RECORD_BYTES:
             return [payload]
         self.spool.lose("content_too_big")
@@ -170,43 +169,33 @@ class Recorder:
             payloads.append(self._span_record(span))
         return payloads
 
-    def _sequenced(self, record: dict[str, Any]) -> bytes:
-        record["sequence"] = next(self._sequence)
-        return _encode(record).encode("ascii")
-
     def _span_record(self, span: OpenSpan) -> bytes:
-        return self._sequenced(
-            to_builtins(
-                SpanEvent(
-                    event_id=span.event_id,
-                    kind=span.kind,
-                    name=span.name,
-                    start_time_us=span.start_us,
-                    duration_ms=_duration_ms(span),
-                    status=span.status,
-                    error=self._error(span),
-                    attributes=_plain(span.attributes),
-                    context=context.span_context(span),
-                )
-            )
+        event = SpanEvent(
+            event_id=span.event_id,
+            kind=span.kind,
+            name=span.name,
+            start_time_us=span.start_us,
+            duration_ms=_duration_ms(span),
+            status=span.status,
+            error=self._error(span),
+            attributes=_plain(span.attributes),
+            context=context.span_context(span),
         )
+        return record_to_json(event, next(self._sequence))
 
     def _run_record(self, section: OpenSpan) -> bytes:
         """The run that an outermost section stands for: same name, same time."""
-        return self._sequenced(
-            to_builtins(
-                SpanEvent(
-                    event_id=section.run_event_id,
-                    kind="run",
-                    name=section.name,
-                    start_time_us=section.start_us,
-                    duration_ms=_duration_ms(section),
-                    status=section.status,
-                    error=self._error(section),
-                    context=context.run_context(section),
-                )
-            )
+        event = SpanEvent(
+            event_id=section.run_event_id,
+            kind="run",
+            name=section.name,
+            start_time_us=section.start_us,
+            duration_ms=_duration_ms(section),
+            status=section.status,
+            error=self._error(section),
+            context=context.run_context(section),
         )
+        return record_to_json(event, next(self._sequence))
 
     def _error(self, span: OpenSpan) -> ErrorInfo | None:
         if span.error is None:

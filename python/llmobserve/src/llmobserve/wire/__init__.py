@@ -4,7 +4,7 @@ Frozen dataclasses and their JSON form. Imports nothing of ours and nothing that
 """
 
 from llmobserve.wire.batch import Batch, BatchAnswer, Source, Verdict
-from llmobserve.wire.codec import WIRE_VERSION, batch_to_json, record_to_json
+from llmobserve.wire.codec import WIRE_VERSION, batch_to_json
 from llmobserve.wire.cost import Cost, CostLine, CostState
 from llmobserve.wire.event import (
     CallEvent,
@@ -18,6 +18,7 @@ from llmobserve.wire.event import (
     Status,
 )
 from llmobserve.wire.ids import new_event_id, new_span_id, new_trace_id, now_us
+from llmobserve.wire.record_text import record_to_json
 from llmobserve.wire.usage import Quantity, Usage, UsageSource, input_tokens, output_tokens
 
 __all__ = [

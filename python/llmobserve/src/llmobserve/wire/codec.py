@@ -8,10 +8,11 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, cast
 
-__all__ = ["WIRE_VERSION", "batch_to_json", "record_to_json", "to_builtins"]
+__all__ = ["WIRE_VERSION", "batch_to_json", "to_builtins", "to_json"]
 
 WIRE_VERSION = 1
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types that are sent as they are; looked up by identity, which is quicker than `isinstance`."""
@@ -77,13 +78,13 @@ def _fields_of(record: Any) -> dict[str, Any]:
     return out
 
 
-def record_to_json(record: Any) -> bytes:
-    """One record as compact UTF-8 JSON. Lone surrogates are escaped, NaN raises ValueError."""
-    return json.dumps(to_builtins(record), separators=(",", ":"), allow_nan=False).encode("ascii")
+def to_json(value: Any) -> str:
+    """`to_builtins(value)` as compact ASCII JSON. Lone surrogates are escaped, NaN raises ValueError."""
+    return _encode(to_builtins(value))
 
 
 def batch_to_json(head: Mapping[str, Any], records: list[bytes]) -> bytes:
     """A batch from its head (all fields but `events`) and records that are JSON already."""
-    prefix = json.dumps(to_builtins(head), separators=(",", ":"), allow_nan=False).encode("ascii")
+    prefix = to_json(head).encode("ascii")
     comma = b"," if len(prefix) > 2 else b""
     return prefix[:-1] + comma + b'"events":[' + b",".join(records) + b"]}"

@@ -5,10 +5,11 @@ kept for a shorter time without touching the accounting.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
+from llmobserve.wire.record import wire_value
 from llmobserve.wire.usage import Usage
 
 __all__ = [
@@ -54,7 +55,7 @@ Status = Literal["ok", "error", "cancelled", "abandoned", "running"]
 announced and not ended yet (spans only)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@wire_value
 class Context:
     """Where in the user's application an event happened. `None` = not set."""
 
@@ -74,7 +75,7 @@ class Context:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@wire_value
 class ErrorInfo:
     """Why a call or span failed."""
 
@@ -82,7 +83,7 @@ class ErrorInfo:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@wire_value
 class CallEvent:
     """One request to a provider (one attempt on the wire)."""
 
@@ -126,7 +127,7 @@ class CallEvent:
     context: Context = field(default_factory=Context)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@wire_value
 class SpanEvent:
     """A part of a run: structure and time, never money.
 
@@ -148,7 +149,7 @@ class SpanEvent:
     context: Context = field(default_factory=Context)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@wire_value
 class ContentRecord:
     """What was said in a call: sent only where the user asked for it, already redacted and capped by the sender."""
 

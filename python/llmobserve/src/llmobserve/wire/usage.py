@@ -6,9 +6,11 @@ this one, so that a price is a plain sum over units.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, Literal
+
+from llmobserve.wire.record import wire_value
 
 __all__ = ["Quantity", "Usage", "UsageSource", "input_tokens", "output_tokens"]
 
@@ -20,7 +22,7 @@ UsageSource = Literal["response", "header", "request", "estimated", "unknown"]
 `unknown` when nothing could be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@wire_value
 class Usage:
     """What one call consumed."""
 
