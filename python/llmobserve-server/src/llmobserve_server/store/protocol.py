@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Executable
 
-__all__ = ["Key", "Row", "Store", "WriteBatch", "WriteResult"]
+__all__ = ["CostBatch", "Key", "Row", "Store", "WriteBatch", "WriteResult"]
 
 Row = Mapping[str, Any]
 """Column name → Python value; JSON columns as decoded objects (rows to be written may hold `msgspec.Raw`), decimals as
@@ -41,6 +41,16 @@ class WriteResult:
     """The same of contents."""
 
 
+@dataclass(frozen=True, slots=True)
+class CostBatch:
+    """Calls that were priced again, and the entry of `reprice_log` about them: one transaction."""
+
+    log: Row
+    """Its `project_id`, `job_id` and `logged_at` count for the rows as well."""
+    rows: Sequence[Row] = ()
+    """`project_id`, `event_id`, `start_time` and `revision` as they were read, and the new `COST_COLUMNS`."""
+
+
 class Store(Protocol):
     """One engine. Thread-safe: one writer at a time, any number of readers."""
 
@@ -57,6 +67,14 @@ class Store(Protocol):
         A newer `revision` of a stored call replaces its facts.
 
         Raises StoreError when nothing was stored; UnstorableRows when a row is the cause and always would be.
+        """
+        ...
+
+    def replace_costs(self, batch: CostBatch) -> bool:
+        """Give calls a new cost in one durable transaction, the old one kept in `cost_versions`. Blocks.
+
+        False, and nothing is stored, when a call has another revision than the one that was read. Raises StoreError
+        when nothing was stored.
         """
         ...
 

@@ -13,7 +13,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import ARRAY, JSON, DateTime
 
-__all__ = ["MONEY", "contents", "dead_letters", "events", "metadata", "span_starts"]
+__all__ = [
+    "COST_COLUMNS",
+    "MONEY",
+    "contents",
+    "cost_versions",
+    "dead_letters",
+    "events",
+    "metadata",
+    "reprice_log",
+    "span_starts",
+]
 
 metadata = MetaData()
 
@@ -134,3 +144,42 @@ dead_letters = Table(
     Column("body", String),  # the rejected record as it came, cut at 64 KB
 )
 """Records that were refused, with the reason."""
+
+COST_COLUMNS = (
+    "cost_usd",
+    "cost_state",
+    "cost_reason",
+    "cost_lines",
+    "price_book",
+    "priced_model",
+    "model",
+    "table_usd",
+)
+"""Columns of `events` that a re-pricing sets."""
+
+cost_versions = Table(
+    "cost_versions",
+    metadata,
+    Column("project_id", String),
+    Column("event_id", String),
+    Column("start_time", _TIME),
+    Column("revision", Integer),
+    *(Column(name, events.c[name].type) for name in COST_COLUMNS),
+    Column("replaced_at", _TIME),
+    Column("job_id", String),  # the re-pricing that replaced it
+)
+"""Costs that were said before, append-only; what is said now is in `events`."""
+
+reprice_log = Table(
+    "reprice_log",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("job_id", String, primary_key=True),
+    Column("number", Integer, primary_key=True),  # 0: the order; then one row a chunk
+    Column("logged_at", _TIME),
+    Column("cursor_time", _TIME),  # the last call of the chunk
+    Column("cursor_id", String),
+    Column("done", Boolean),
+    Column("facts", JSON),  # of row 0 what was ordered, by whom; then what the chunk did
+)
+"""How far re-pricings are, append-only: a chunk's row is stored together with what it changed."""

@@ -4,9 +4,9 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 from sqlalchemy import Executable
@@ -15,9 +15,11 @@ from llmobserve_server.errors import StoreError, UnstorableRows
 from llmobserve_server.store.duckdb.connection import open_database
 from llmobserve_server.store.duckdb.dialect import compile_statement
 from llmobserve_server.store.duckdb.migrate import migrate
-from llmobserve_server.store.protocol import Row, WriteBatch, WriteResult
+from llmobserve_server.store.protocol import CostBatch, Row, WriteBatch, WriteResult
 
 __all__ = ["DuckDBStore"]
+
+T = TypeVar("T")
 
 _UNSTORABLE = (
     duckdb.DataError,
@@ -90,11 +92,24 @@ class DuckDBStore:
         # Imported by the first write, because pyarrow takes a fifth of a second that a start need not wait for.
         from llmobserve_server.store.duckdb.writer import write_batch
 
+        return self._transact(lambda connection: write_batch(connection, batch))
+
+    def replace_costs(self, batch: CostBatch) -> bool:
+        """Give calls a new cost in one durable transaction, the old one kept in `cost_versions`. Blocks.
+
+        False, and nothing is stored, when a call has another revision than the one that was read. Raises StoreError
+        when nothing was stored.
+        """
+        from llmobserve_server.store.duckdb.costs import replace_costs
+
+        return self._transact(lambda connection: replace_costs(connection, batch))
+
+    def _transact(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         with self._write_lock:
             connection = self._writer()
             self._check_disk()
             try:
-                result = write_batch(connection, batch)
+                result = work(connection)
             except duckdb.FatalException as error:
                 self._discard()
                 raise StoreError(f"The store failed and is opened again at the next write: {error}") from error

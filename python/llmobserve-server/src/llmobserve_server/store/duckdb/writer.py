@@ -9,7 +9,7 @@ from llmobserve_server.store.duckdb.columns import VARIANT_COLUMNS, to_arrow
 from llmobserve_server.store.protocol import Key, Row, WriteBatch, WriteResult
 from llmobserve_server.store.tables import contents, dead_letters, events, span_starts
 
-__all__ = ["write_batch"]
+__all__ = ["transaction", "write_batch"]
 
 _TABLES = {table.name: table for table in (events, span_starts, contents, dead_letters)}
 _FACTS = (
@@ -99,7 +99,7 @@ def write_batch(connection: duckdb.DuckDBPyConnection, batch: WriteBatch) -> Wri
 
 def _insert_all(connection: duckdb.DuckDBPyConnection, views: Iterable[str]) -> WriteResult:
     """The usual case, in which every id is new: a plain insert takes half the time of one that ignores conflicts."""
-    with _transaction(connection):
+    with transaction(connection):
         for table in views:
             connection.execute(f"INSERT {_INTO[table]}")
     return WriteResult()
@@ -110,7 +110,7 @@ def _insert_new(
 ) -> WriteResult:
     """Some ids were stored before: those stay as they are, but for newer revisions."""
     known: dict[str, frozenset[Key]] = {}
-    with _transaction(connection):
+    with transaction(connection):
         for table in views:
             if table not in keyed:
                 connection.execute(f"INSERT {_INTO[table]}")
@@ -124,7 +124,8 @@ def _insert_new(
 
 
 @contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
+def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """Commit what the block does, or keep nothing of it where it raises."""
     connection.execute("BEGIN")
     try:
         yield
