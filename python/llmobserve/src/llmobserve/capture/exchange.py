@@ -144,13 +144,17 @@ class Exchange:
         payload = self._payload
         return payload.hold if payload is not None else None
 
-    def feed_whole(self, body: bytes) -> None:
-        """Take a whole body that is decoded already."""
+    def decoded(self) -> None:
+        """Say that the body comes without its content encoding."""
         payload = self._payload
         if payload is not None:
             with _OBSERVE:
                 payload.drop_encoding()
-                payload.feed(body)
+
+    def feed_whole(self, body: bytes) -> None:
+        """Take a whole body that is decoded already."""
+        self.decoded()
+        self.feed(body)
 
     def exhausted(self) -> None:
         """The body was read to its end."""

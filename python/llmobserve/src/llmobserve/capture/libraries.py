@@ -33,6 +33,7 @@ _HTTPX_FAMILY = "llmobserve.capture.httpx_family:HttpxFamily"
 LIBRARIES = (
     Library("httpx", ("httpx",), _HTTPX_FAMILY),
     Library("httpx2", ("httpx2",), _HTTPX_FAMILY),
+    Library("aiohttp", ("aiohttp",), "llmobserve.capture.aiohttp_hooks:AiohttpHooks"),
     Library("urllib3", ("urllib3.connectionpool",), "llmobserve.capture.urllib3_hooks:Urllib3Hooks"),
     Library("http.client", ("http.client",), "llmobserve.capture.http_client_hooks:HttpClientHooks"),
 )
