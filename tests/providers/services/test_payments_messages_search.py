@@ -210,15 +210,18 @@ def test_algolia_counts_queries_and_records() -> None:
     assert (down.usd, down.cost.state) == ("0", "free")
 
 
-def test_llamacloud_job_counts_when_its_credits_are_known() -> None:
+def test_llamacloud_job_that_is_over_costs_an_unknown_amount_until_its_credits_are_stated() -> None:
     url = "https://api.cloud.llamaindex.ai/api/v2/parse/job-1"
     job: dict[str, Any] = {"id": "job-1", "status": "COMPLETED", "tier": "agentic", "usage": {"credits": None}}
-    assert exchange(url, None, {"job": job}, method="GET") == []
+    assert exchange(url, None, {"job": {**job, "status": "PENDING"}}, method="GET") == []
+    early = only(exchange(url, None, {"job": job}, method="GET"))
+    assert (early.cost.state, early.call.revision) == ("unpriced", 0)
     job["usage"] = {"credits": 120}
     seen = only(*(exchange(url, None, {"job": job}, method="GET") for _ in range(2)))
     # 120 x 1.25 / 1000
     assert (seen.call.operation, seen.units, seen.usd) == ("parse", {"credits": 120}, "0.15")
     assert seen.call.dimensions == {"tier": "agentic"}
+    assert (seen.call.event_id, seen.call.revision) == (early.call.event_id, 1)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from llmobserve.wire import Quantity
 __all__ = ["PROVIDER"]
 
 _FAILED = frozenset({"FAILED", "CANCELLED", "ERROR"})
+_DONE = frozenset({"COMPLETED", "SUCCESS", "PARTIAL_SUCCESS"})
 
 
 class JobReader(CallReader):
@@ -37,10 +38,11 @@ class JobReader(CallReader):
         details: dict[str, Quantity] = {} if pages is None else {"pages": pages}
         if tier := text_or_none(job.get("tier")):
             out.dimensions["tier"] = tier
-        out.pending = credit is None
+        state = (text_or_none(job.get("status")) or "").upper()
+        # A job that is over without a stated charge is recorded too: its amount is unknown, not zero.
+        out.pending = credit is None and state not in _DONE
         out.usage = self.usage({} if credit is None else {"credits": credit}, "response", details=details)
-        state = job.get("status")
-        if isinstance(state, str) and state.upper() in _FAILED:
+        if state in _FAILED:
             out.error_type = state.lower()
             out.error_message = text_or_none(job.get("error_message"))
 

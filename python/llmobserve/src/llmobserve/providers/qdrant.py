@@ -5,7 +5,7 @@ Only inference is billed by use: the answer states the tokens of each model in `
 """
 
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
-from llmobserve.providers.call_reader import CallReader, as_items
+from llmobserve.providers.call_reader import CallReader, as_items, text_or_none
 from llmobserve.providers.quantities import as_mapping
 from llmobserve.wire import Quantity
 
@@ -35,6 +35,11 @@ class OperationReader(CallReader):
             if tokens:
                 said = self.usage({"input_text_tokens": tokens}, "response")
                 out.items.append(Reading(request_model=model, usage=said, kind="embedding", operation="inference"))
+
+    def error(self) -> tuple[str | None, str | None]:
+        """Qdrant says what is wrong in its status."""
+        message = text_or_none(as_mapping(self.body.get("status")).get("error"))
+        return ("provider_error", message) if message else super().error()
 
     def _points(self) -> int:
         if self.request.method != "PUT":
