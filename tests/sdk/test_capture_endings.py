@@ -20,7 +20,7 @@ from llmobserve.wire import CallEvent
 
 PROMPT: Any = [
     {"role": "user", "content": "Write eight words."}
-]  # 18 bytes of text: 5 tokens at 4 bytes each, rounded up
+]  # 18 bytes of text and 16 for the frame of the message: 9 tokens at 4 bytes each, rounded up
 WORDS = ("alpha ", "beta ", "gamma ", "delta ")
 EXACT = {"input_text_tokens": 56, "cache_read_text_tokens": 64, "output_text_tokens": 30}
 
@@ -53,7 +53,7 @@ def assert_estimated(call: CallEvent, status: str, output_tokens: int | None) ->
     """`output_tokens=None`: nothing of the output was seen, so nothing is claimed."""
     assert (call.status, call.usage.source) == (status, "estimated")
     assert "partial" in call.usage.flags
-    assert call.usage.units["input_text_tokens"] == 5
+    assert call.usage.units["input_text_tokens"] == 9
     assert call.usage.units.get("output_text_tokens") == output_tokens
 
 
@@ -76,7 +76,7 @@ def test_consumed_without_usage_is_estimated_not_partial() -> None:
         call = recorded.one
         # "alpha beta gamma delta " has 23 bytes: 6 tokens.
         assert (call.status, call.usage.source, call.usage.flags) == ("ok", "estimated", ())
-        assert dict(call.usage.units) == {"input_text_tokens": 5, "output_text_tokens": 6}
+        assert dict(call.usage.units) == {"input_text_tokens": 9, "output_text_tokens": 6}
 
 
 def test_break_inside_with() -> None:

@@ -140,8 +140,8 @@ def test_parts_that_do_not_add_up_are_flagged() -> None:
 
 def test_without_usage_it_is_an_estimate() -> None:
     answer = recorded(URL, request=ASKED, body=chunk("Hello there", None, "STOP"))
-    # "Hello" is 5 bytes, the answer 11: 2 and 3 tokens of four bytes.
-    assert units(answer) == {"input_text_tokens": 2, "output_text_tokens": 3}
+    # "Hello" and the frame of its message are 5 + 16 bytes, the answer 11: 6 and 3 tokens of four bytes.
+    assert units(answer) == {"input_text_tokens": 6, "output_text_tokens": 3}
     assert answer["usage"]["source"] == "estimated"
 
 

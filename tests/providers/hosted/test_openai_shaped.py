@@ -73,9 +73,9 @@ def test_chat_whole_and_streamed(url: str, provider: str) -> None:
         assert (answer["provider"], answer["operation"]) == (provider, "chat.completions")
         assert (units(answer), answer["usage"]["source"]) == (PLAIN_UNITS, "response")
     missing = recorded(url, request=asked, body=chat(None))
-    # "Hello" is 5 bytes, "Hello there" 11.
+    # "Hello" and the frame of its message are 5 + 16 bytes, "Hello there" 11.
     assert (units(missing), missing["usage"]["source"]) == (
-        {"input_text_tokens": 2, "output_text_tokens": 3},
+        {"input_text_tokens": 6, "output_text_tokens": 3},
         "estimated",
     )
     refused = recorded(url, request=asked, body={"error": {"type": "invalid", "message": "bad"}}, status=400)

@@ -8,7 +8,7 @@ from loopback.openai_bodies import CHAT_USAGE, chat_chunks, chat_completion
 from loopback.rig import Recorded, observed
 from loopback.server import Answer, Loopback, event_stream, json_answer, sse
 
-PROMPT: Any = [{"role": "user", "content": "Hello"}]  # 5 bytes: 2 tokens
+PROMPT: Any = [{"role": "user", "content": "Hello"}]  # 5 bytes and 16 for the frame: 6 tokens
 
 
 def ask(answer: Answer, *, content: bool = False, **options: Any) -> tuple[Any, Recorded]:
@@ -89,7 +89,7 @@ def test_stream(asked: bool) -> None:
         assert (call.usage.source, recorded.units["cache_read_text_tokens"]) == ("response", 64)
     else:
         # "Hello there" has 11 bytes: 3 tokens.
-        assert (call.usage.source, recorded.units) == ("estimated", {"input_text_tokens": 2, "output_text_tokens": 3})
+        assert (call.usage.source, recorded.units) == ("estimated", {"input_text_tokens": 6, "output_text_tokens": 3})
 
 
 def test_stream_in_arbitrary_pieces_with_carriage_returns() -> None:
@@ -119,7 +119,7 @@ def test_streamed_tool_call_and_content() -> None:
     ]
     _, recorded = ask(event_stream(sse(*events)), stream=True, content=True)
     # "add" and '{"a": 1}' have 3 + 8 bytes: 3 tokens.
-    assert recorded.units == {"input_text_tokens": 2, "output_text_tokens": 3}
+    assert recorded.units == {"input_text_tokens": 6, "output_text_tokens": 3}
     (content,) = recorded.contents
     assert content.event_id == recorded.one.event_id
     assert content.input == {"messages": PROMPT}
@@ -163,7 +163,7 @@ def test_error_inside_a_stream() -> None:
 def test_missing_usage_is_estimated_never_zero() -> None:
     _, recorded = ask(json_answer(chat_completion("Hello there", usage=None)))
     assert recorded.one.usage.source == "estimated"
-    assert recorded.units == {"input_text_tokens": 2, "output_text_tokens": 3}
+    assert recorded.units == {"input_text_tokens": 6, "output_text_tokens": 3}
 
 
 def test_explicit_zero_is_a_real_zero() -> None:

@@ -51,8 +51,8 @@ def test_streams_of_both_versions() -> None:
 def test_a_cut_stream_is_an_estimate() -> None:
     body = b"".join(sse(*EVENTS[:3], name_key="type")).decode()
     answer = recorded(URL + "/v2/chat", request=ASKED, body=body, content_type="text/event-stream")
-    # "Hello" is 5 bytes on either side: two tokens of four bytes.
-    assert units(answer) == {"input_text_tokens": 2, "output_text_tokens": 2}
+    # "Hello" is 5 bytes, and 16 are for the frame of the message: 6 tokens of four bytes; the answer is 5 bytes.
+    assert units(answer) == {"input_text_tokens": 6, "output_text_tokens": 2}
     assert answer["usage"]["flags"] == ["partial"]
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.openai_shape import shape_endpoints
 from llmobserve.providers.own_shape import OwnReader
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import as_mapping, estimated_usage, text_bytes, usage_of
 from llmobserve.wire import Quantity
 
@@ -45,8 +46,8 @@ class _Complete(OwnReader):
         if units:
             out.usage = usage_of(units, None)
             return
-        size = sum(text_bytes(self.asked.get(key)) for key in self.input_keys)
-        out.usage = estimated_usage(size, text_bytes(body.get("outputs")) or None, partial=ended_early)
+        prompt = prompt_text(self.asked, self.input_keys)
+        out.usage = estimated_usage(prompt, text_bytes(body.get("outputs")) or None, partial=ended_early)
 
 
 PROVIDER = Provider(

@@ -9,6 +9,7 @@ from typing import Any
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.openai_shape import shape_endpoints
 from llmobserve.providers.own_shape import OwnReader
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, usage_of
 from llmobserve.wire import CallKind, Quantity
 
@@ -49,8 +50,8 @@ class _Counted(OwnReader):
         if units:
             out.usage = usage_of(units, raw, flags=("malformed",) if counters.malformed else ())
             return
-        size = sum(text_bytes(self.asked.get(key)) for key in self.input_keys)
-        out.usage = estimated_usage(size, self.output_bytes or None, partial=ended_early)
+        prompt = prompt_text(self.asked, self.input_keys)
+        out.usage = estimated_usage(prompt, self.output_bytes or None, partial=ended_early)
 
 
 def _endpoint(operation: str, path: str, kind: CallKind = "llm") -> Endpoint:

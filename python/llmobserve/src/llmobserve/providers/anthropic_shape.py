@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from llmobserve.providers.base import Endpoint, LazyPattern, ProviderRequest, ReaderFactory, Reading
 from llmobserve.providers.errors import error_in
+from llmobserve.providers.prompt_text import PromptText, is_measured, prompt_text
 from llmobserve.providers.quantities import (
     Counters,
     as_mapping,
@@ -18,6 +19,7 @@ from llmobserve.providers.quantities import (
     sendable,
     text_bytes,
     usage_of,
+    with_sizes,
 )
 from llmobserve.wire import Quantity, Usage
 
@@ -33,6 +35,7 @@ __all__ = [
 MESSAGES_SUMMARY = re.compile(rb'"type"\s*:\s*"(?:message_delta|message_stop)"')
 
 _TIERS = {"standard": "default"}
+_PROMPT_KEYS = ("system", "messages", "tools", "output_config", "output_format")
 
 
 def message_usage(raw: Any) -> Usage | None:
@@ -254,21 +257,29 @@ class MessagesReader:
         out.items = _advisor_items(self.usage_raw, self.response_id)
         usage = message_usage(self.usage_raw)
         if usage is not None and usage.units and self._final_usage:
-            out.usage = usage
+            measured = is_measured(self.response_id)
+            out.usage = with_sizes(usage, self._prompt(), self._seen_output()) if measured else usage
         else:
             out.usage = self._estimate(usage, ended_early=ended_early)
         return out
 
+    def _prompt(self) -> PromptText:
+        return prompt_text(self.asked, _PROMPT_KEYS)
+
+    def _seen_output(self) -> int | None:
+        """Size of the output; `None` where pieces of it may have been passed over."""
+        return self._output_bytes if self._content or self.want_content else None
+
     def _estimate(self, stated: Usage | None, *, ended_early: bool) -> Usage:
         if stated is None or not stated.units:
-            sizes = sum(text_bytes(self.asked.get(key)) for key in ("system", "messages", "tools"))
             known = None if ended_early and not self._output_bytes else self._output_bytes
-            return estimated_usage(sizes, known, partial=ended_early, raw=self.usage_raw)
+            return estimated_usage(self._prompt(), known, partial=ended_early, raw=self.usage_raw)
         # The start event counts the first tokens of the output only.
         first = stated.units.get("output_text_tokens", 0)
         units = {**stated.units, "output_text_tokens": max(int(first), estimate_tokens(self._output_bytes))}
         flags = ("partial", *stated.flags) if ended_early else stated.flags
-        return Usage(units=units, source="estimated", flags=flags, raw=sendable(self.usage_raw))
+        details: dict[str, Quantity] = {"output_text_bytes": self._output_bytes}
+        return Usage(units=units, details=details, source="estimated", flags=flags, raw=sendable(self.usage_raw))
 
 
 class CompleteReader(MessagesReader):

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.own_shape import OwnReader, text_of
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, usage_of
 from llmobserve.wire import CallKind, Quantity, Usage
 
@@ -102,10 +103,10 @@ class _Reader(OwnReader):
     def without_usage(self, *, ended_early: bool) -> Usage:
         """Usage of an answer that states none."""
         body = self._body or {}
-        size = sum(text_bytes(self.asked.get(key)) for key in self.input_keys)
+        prompt = prompt_text(self.asked, self.input_keys)
         output = self.output_bytes or text_bytes([body.get("message"), body.get("text"), body.get("generations")])
         known = None if ended_early and not output else output
-        return estimated_usage(size, known, partial=ended_early)
+        return estimated_usage(prompt, known, partial=ended_early)
 
 
 class _Embed(_Reader):
@@ -113,8 +114,8 @@ class _Embed(_Reader):
 
     def without_usage(self, *, ended_early: bool) -> Usage:
         """The tokens of the texts, estimated."""
-        size = sum(text_bytes(self.asked.get(key)) for key in ("texts", "inputs"))
-        return estimated_usage(size, None, partial=ended_early)
+        prompt = prompt_text(self.asked, ("texts", "inputs"))
+        return estimated_usage(prompt, None, partial=ended_early)
 
 
 class _Rerank(_Reader):

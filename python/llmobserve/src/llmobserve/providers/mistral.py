@@ -16,6 +16,7 @@ from llmobserve.providers.openai_shape import (
     token_usage,
 )
 from llmobserve.providers.openai_shape.reader import ShapeReader
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import (
     Counters,
     as_mapping,
@@ -146,9 +147,9 @@ class _Conversation(ShapeReader):
             return out
         usage = self.stated_usage()
         if usage is None or not usage.units:
-            size = text_bytes(self.asked.get("inputs")) + text_bytes(self.asked.get("instructions"))
+            prompt = prompt_text(self.asked, ("inputs", "instructions"))
             known = None if ended_early and not self._output_bytes else self._output_bytes
-            usage = estimated_usage(size, known, partial=ended_early)
+            usage = estimated_usage(prompt, known, partial=ended_early)
         out.usage = usage
         return out
 

@@ -10,6 +10,7 @@ from llmobserve.providers.anthropic_shape import messages_endpoint
 from llmobserve.providers.base import Endpoint, LazyPattern, Reading
 from llmobserve.providers.openai_shape import shape_endpoints
 from llmobserve.providers.own_shape import OwnReader, text_of
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, usage_of
 from llmobserve.wire import CallKind, Quantity
 
@@ -63,8 +64,8 @@ class _Generation(OwnReader):
         if units:
             out.usage = usage_of(units, raw, flags=("malformed",) if counters.malformed else ())
             return
-        size = sum(text_bytes(self.asked.get(key)) for key in (*self.input_keys, "input"))
-        out.usage = estimated_usage(size, self.output_bytes or None, partial=ended_early)
+        prompt = prompt_text(self.asked, (*self.input_keys, "input"))
+        out.usage = estimated_usage(prompt, self.output_bytes or None, partial=ended_early)
 
 
 def _endpoint(operation: str, path: str, kind: CallKind = "llm", **options: Any) -> Endpoint:

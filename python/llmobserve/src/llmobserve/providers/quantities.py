@@ -1,10 +1,12 @@
 """Reads counters from a provider's usage object without trusting it, and estimates tokens where there is none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
 
+from llmobserve.providers.prompt_text import PromptText, utf8_bytes
 from llmobserve.wire import Quantity, Usage
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "sendable",
     "text_bytes",
     "usage_of",
+    "with_sizes",
     "with_units",
 ]
 
@@ -28,9 +31,6 @@ Such usage is always marked `estimated`."""
 
 _LARGEST = 2**53
 _MOST_DOLLARS = 1_000_000
-_NOT_TEXT = frozenset(
-    {"type", "role", "id", "name", "image_url", "input_audio", "file", "source", "url", "data", "signature"}
-)
 _RAW_DEPTH = 6
 _RAW_ITEMS = 64
 _RAW_TEXT = 200
@@ -164,18 +164,15 @@ def plain_copy(value: Any, depth: int = 0) -> Any:
     return str(type(value).__name__)
 
 
-def text_bytes(value: Any, depth: int = 0) -> int:
-    """UTF-8 size of the text in messages, prompts or tool definitions; media, ids and roles are left out."""
-    if isinstance(value, str):
-        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
-    if depth > 20:
+def text_bytes(value: Any) -> int:
+    """UTF-8 size of the text in an answer or a part of it; media, ids and roles are left out."""
+    if value is None:
         return 0
-    if isinstance(value, list):
-        return sum(text_bytes(item, depth + 1) for item in cast("list[Any]", value))
-    if isinstance(value, dict):
-        pairs = cast("dict[str, Any]", value).items()
-        return sum(text_bytes(item, depth + 1) for key, item in pairs if key not in _NOT_TEXT)
-    return 0
+    if isinstance(value, str):
+        return utf8_bytes(value)
+    seen = PromptText()
+    seen.add(value)
+    return sum(map(utf8_bytes, seen.texts))
 
 
 def estimate_tokens(size_bytes: int) -> int:
@@ -184,18 +181,42 @@ def estimate_tokens(size_bytes: int) -> int:
 
 
 def estimated_usage(
-    input_bytes: int,
+    prompt: PromptText,
     output_bytes: int | None,
     *,
     partial: bool,
     exact: Mapping[str, Quantity] | None = None,
     raw: Any = None,
 ) -> Usage:
-    """Usage from the sizes of the texts. `output_bytes=None`: nothing of the output is known; `exact` units win."""
-    units: dict[str, Quantity] = {"input_text_tokens": estimate_tokens(input_bytes)} if not exact else dict(exact)
+    """Usage from the sizes of the texts, which the details keep: the collector knows better ratios.
+
+    `output_bytes=None`: nothing of the output is known; `exact` units win over the prompt.
+    """
+    units: dict[str, Quantity] = dict(exact or {})
+    details: dict[str, Quantity] = {}
+    flags = ("partial",) if partial else ()
+    if not exact:
+        details["input_text_bytes"] = prompt.size_bytes
+        units["input_text_tokens"] = estimate_tokens(prompt.size_bytes)
+        if prompt.has_unseen:
+            flags += ("unseen_input",)
     if output_bytes is not None:
+        details["output_text_bytes"] = output_bytes
         units["output_text_tokens"] = estimate_tokens(output_bytes)
-    return Usage(units=units, source="estimated", flags=("partial",) if partial else (), raw=sendable(raw))
+    return Usage(units=units, details=details, source="estimated", flags=flags, raw=sendable(raw))
+
+
+def with_sizes(usage: Usage, prompt: PromptText, output_bytes: int | None) -> Usage:
+    """Stated usage with the sizes of the texts that it is for. `output_bytes=None`: not all of the output was seen.
+
+    Left out: the size of a prompt with parts that are not text, and of an output that was preceded by unseen reasoning.
+    """
+    details = dict(usage.details)
+    if not prompt.has_unseen:
+        details["input_text_bytes"] = prompt.size_bytes
+    if output_bytes is not None and not details.get("reasoning_tokens"):
+        details["output_text_bytes"] = output_bytes
+    return replace(usage, details=details)
 
 
 def with_units(usage: Usage, added: Mapping[str, Quantity], *flags: str) -> Usage:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.openai_shape import ChatReader
 from llmobserve.providers.own_shape import OwnReader, text_of
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, usage_of
 from llmobserve.wire import CallKind, Quantity
 
@@ -79,8 +80,8 @@ class _Generation(OwnReader):
         if units:
             out.usage = usage_of(units, dict(self._counts), flags=flags)
         else:
-            size = sum(text_bytes(self.asked.get(key)) for key in self.input_keys)
-            out.usage = estimated_usage(size, self.output_bytes or None, partial=ended_early)
+            prompt = prompt_text(self.asked, self.input_keys)
+            out.usage = estimated_usage(prompt, self.output_bytes or None, partial=ended_early)
 
 
 class _Chat(ChatReader):

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from llmobserve.providers.base import Reading
 from llmobserve.providers.own_shape import OwnReader, text_of
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import (
     Counters,
     as_mapping,
@@ -154,6 +155,6 @@ class ConverseReader(BedrockReader):
         if usage is not None and usage.units:
             out.usage = usage
             return
-        size = sum(text_bytes(self.asked.get(key)) for key in self.input_keys)
+        prompt = prompt_text(self.asked, self.input_keys)
         known = None if ended_early and not self.output_bytes else self.output_bytes
-        out.usage = estimated_usage(size, known, partial=ended_early, raw=self._usage_raw)
+        out.usage = estimated_usage(prompt, known, partial=ended_early, raw=self._usage_raw)

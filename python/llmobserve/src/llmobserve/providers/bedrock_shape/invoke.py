@@ -14,6 +14,7 @@ from llmobserve.providers.base import Reading
 from llmobserve.providers.bedrock_shape.converse import BedrockReader, converse_usage
 from llmobserve.providers.openai_shape import token_usage
 from llmobserve.providers.own_shape import text_of
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, usage_of
 from llmobserve.wire import Quantity, Usage
 
@@ -149,9 +150,9 @@ class InvokeReader(BedrockReader):
         if ended_early and not self._terminal:
             flags = (*flags, "partial")
         if not units:
-            size = sum(text_bytes(self.asked.get(key)) for key in _TEXT_KEYS)
+            prompt = prompt_text(self.asked, _TEXT_KEYS)
             known = None if ended_early and not self.output_bytes else self.output_bytes
-            return estimated_usage(size, known, partial=ended_early, raw=self._usage_raw)
+            return estimated_usage(prompt, known, partial=ended_early, raw=self._usage_raw)
         if source == "header" and self._metrics:
             source = "response"
         raw = stated.raw if stated is not None else None

@@ -6,7 +6,8 @@ from typing import Any, cast
 from llmobserve.providers.base import Reading
 from llmobserve.providers.google_shape.usage import metadata_usage
 from llmobserve.providers.own_shape import OwnReader
-from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, usage_of
+from llmobserve.providers.prompt_text import PromptText
+from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, usage_of
 from llmobserve.wire import Quantity
 
 __all__ = ["EmbedReader", "PredictEmbeddingReader"]
@@ -31,8 +32,9 @@ class EmbedReader(OwnReader):
             return
         requests = self.asked.get("requests")
         items = cast("list[Any]", requests) if isinstance(requests, list) else [self.asked]
-        size = sum(text_bytes(as_mapping(item).get("content")) for item in items)
-        out.usage = estimated_usage(size, None, partial=ended_early)
+        prompt = PromptText()
+        prompt.add([as_mapping(as_mapping(item).get("content")).get("parts") for item in items])
+        out.usage = estimated_usage(prompt, None, partial=ended_early)
 
 
 class PredictEmbeddingReader(OwnReader):

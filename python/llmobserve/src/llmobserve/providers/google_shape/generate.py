@@ -6,7 +6,8 @@ from typing import Any, cast
 from llmobserve.providers.base import Reading
 from llmobserve.providers.google_shape.usage import metadata_usage
 from llmobserve.providers.own_shape import OwnReader, text_of
-from llmobserve.providers.quantities import as_mapping, estimated_usage, text_bytes, with_units
+from llmobserve.providers.prompt_text import is_measured, prompt_text
+from llmobserve.providers.quantities import as_mapping, estimated_usage, text_bytes, with_sizes, with_units
 from llmobserve.wire import Quantity, Usage
 
 __all__ = ["GenerateReader", "service_tier"]
@@ -68,8 +69,7 @@ class GenerateReader(OwnReader):
         parts = _listed(as_mapping(candidate.get("content")).get("parts"))
         for part in parts:
             self._has_content = True
-            call = as_mapping(part.get("functionCall"))
-            self.output_bytes += text_bytes(part.get("text")) + text_bytes([call.get("name"), call.get("args")])
+            self.output_bytes += text_bytes(part.get("text")) + text_bytes(part.get("functionCall"))
         if self.want_content and parts:
             self._parts.setdefault(index, []).extend(parts)
         if candidate.get("finishReason"):
@@ -115,11 +115,14 @@ class GenerateReader(OwnReader):
         if self._maps:
             counts["map_queries"] = 1
         flags = ("partial",) if ended_early and not self._terminal else ()
+        if is_measured(self.response_id) and not flags:
+            seen = self.output_bytes if self.is_whole or self.want_content else None
+            usage = with_sizes(usage, prompt_text(self.asked, self.input_keys), seen)
         out.usage = with_units(usage, counts, *flags)
 
     def _estimate(self, stated: Usage | None, *, ended_early: bool) -> Usage:
         if stated is not None and stated.flags and self.is_whole:
             return stated
-        size = sum(text_bytes(self.asked.get(key)) for key in self.input_keys)
+        prompt = prompt_text(self.asked, self.input_keys)
         known = None if ended_early and not self.output_bytes else self.output_bytes
-        return estimated_usage(size, known, partial=ended_early, raw=self._usage_raw)
+        return estimated_usage(prompt, known, partial=ended_early, raw=self._usage_raw)

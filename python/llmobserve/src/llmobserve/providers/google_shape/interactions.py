@@ -7,6 +7,7 @@ from llmobserve.providers.base import Reading
 from llmobserve.providers.google_shape.generate import service_tier
 from llmobserve.providers.google_shape.usage import interaction_usage
 from llmobserve.providers.own_shape import OwnReader, text_of
+from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, with_units
 from llmobserve.wire import Quantity, Usage
 
@@ -74,9 +75,9 @@ class InteractionReader(OwnReader):
             return with_units(usage, counts)
         if self._interaction is not None and self.is_whole:
             return usage or Usage()
-        size = sum(text_bytes(self.asked.get(key)) for key in self.input_keys)
+        prompt = prompt_text(self.asked, self.input_keys)
         known = None if ended_early and not self.output_bytes else self.output_bytes
-        return estimated_usage(size, known, partial=ended_early)
+        return estimated_usage(prompt, known, partial=ended_early)
 
 
 def _grounding_counts(raw: Any) -> dict[str, Quantity]:

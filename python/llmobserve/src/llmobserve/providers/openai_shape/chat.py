@@ -1,22 +1,28 @@
 """Chat completions, legacy completions and embeddings in OpenAI's shape."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from llmobserve.providers.base import Reading
 from llmobserve.providers.openai_shape.reader import ShapeReader
 from llmobserve.providers.openai_shape.usage import input_usage
-from llmobserve.providers.quantities import as_mapping, estimated_usage, text_bytes
+from llmobserve.providers.prompt_text import PromptText, is_measured, prompt_text
+from llmobserve.providers.quantities import as_mapping, estimated_usage, text_bytes, with_sizes
 from llmobserve.wire import Usage
 
-__all__ = ["ChatReader", "EmbeddingReader", "asked_text_bytes"]
+__all__ = ["ChatReader", "EmbeddingReader", "prompt_of"]
 
+_PROMPT_KEYS = (
+    *("messages", "prompt", "input", "instructions", "system"),
+    *("tools", "functions", "response_format", "text"),
+)
 _TEXT_KEYS = ("content", "refusal", "reasoning_content", "reasoning")
 
 
-def asked_text_bytes(asked: Mapping[str, Any]) -> int:
-    """Size of the text that a request puts into the model: messages, prompt, input, instructions and tools."""
-    return sum(text_bytes(asked.get(key)) for key in ("messages", "prompt", "input", "instructions", "tools", "system"))
+def prompt_of(asked: Mapping[str, Any]) -> PromptText:
+    """The text that a request puts into the model."""
+    return prompt_text(asked, _PROMPT_KEYS)
 
 
 def prompt_token_ids(prompt: Any) -> int | None:
@@ -88,11 +94,18 @@ class ChatReader(ShapeReader):
         if self.failed:
             return out
         usage = self.stated_usage()
-        if usage is not None and usage.units:
-            out.usage = usage
-        else:
+        if usage is None or not usage.units:
             out.usage = self._estimate(ended_early, usage)
+        else:
+            measured = is_measured(self.response_id)
+            out.usage = with_sizes(usage, prompt_of(self.asked), self._seen_output()) if measured else usage
         return out
+
+    def _seen_output(self) -> int | None:
+        """Size of the output; `None` where pieces of it may have been passed over."""
+        if self._body is not None:
+            return text_bytes(_answer_texts(self._body))
+        return self._output_bytes if self.want_content else None
 
     def _estimate(self, ended_early: bool, stated: Usage | None) -> Usage:
         output = self._output_bytes
@@ -102,11 +115,11 @@ class ChatReader(ShapeReader):
         ids = prompt_token_ids(self.asked.get("prompt"))
         exact = {"input_text_tokens": ids} if ids is not None else None
         estimate = estimated_usage(
-            asked_text_bytes(self.asked), known, partial=ended_early, exact=exact, raw=stated.raw if stated else None
+            prompt_of(self.asked), known, partial=ended_early, exact=exact, raw=stated.raw if stated else None
         )
         if stated is None or not stated.flags:
             return estimate
-        return Usage(units=estimate.units, source="estimated", flags=(*estimate.flags, *stated.flags), raw=estimate.raw)
+        return replace(estimate, flags=(*estimate.flags, *stated.flags))
 
     def _output(self) -> Any:
         if self._body is not None:
@@ -178,5 +191,5 @@ class EmbeddingReader(ShapeReader):
             return out
         ids = prompt_token_ids(self.asked.get("input"))
         exact = {"input_text_tokens": ids} if ids is not None else None
-        out.usage = estimated_usage(asked_text_bytes(self.asked), None, partial=ended_early, exact=exact)
+        out.usage = estimated_usage(prompt_of(self.asked), None, partial=ended_early, exact=exact)
         return out

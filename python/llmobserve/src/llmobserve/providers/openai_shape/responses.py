@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from llmobserve.providers.base import ProviderRequest, Reading
-from llmobserve.providers.openai_shape.chat import asked_text_bytes
+from llmobserve.providers.openai_shape.chat import prompt_of
 from llmobserve.providers.openai_shape.reader import ShapeReader
 from llmobserve.providers.openai_shape.usage import token_usage
-from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes
+from llmobserve.providers.prompt_text import is_measured
+from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, with_sizes
 from llmobserve.wire import Quantity, Usage
 
 __all__ = ["SUMMARY", "ResponsesReader", "ResponsesRetrieveReader"]
@@ -69,6 +70,9 @@ class ResponsesReader(ShapeReader):
         usage = self.stated_usage()
         if usage is None or not usage.units:
             usage = self._without_usage(ended_early)
+        elif is_measured(self.response_id):
+            output = text_bytes(self._final.get("output")) if self._final is not None else None
+            usage = with_sizes(usage, prompt_of(self.asked), output)
         out.usage = self._with_tools(usage, out)
         return out
 
@@ -77,7 +81,7 @@ class ResponsesReader(ShapeReader):
             return Usage()
         output = self._output_bytes or (text_bytes(self._final.get("output")) if self._final else 0)
         known = None if ended_early and not output else output
-        return estimated_usage(asked_text_bytes(self.asked), known, partial=ended_early)
+        return estimated_usage(prompt_of(self.asked), known, partial=ended_early)
 
     def _with_tools(self, usage: Usage, out: Reading) -> Usage:
         final = self._final
