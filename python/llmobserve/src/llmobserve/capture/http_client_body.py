@@ -81,9 +81,10 @@ class BodyFile:
             self._exchange.failed(error)
             raise
         with _OBSERVE:
+            target = memoryview(buffer).cast("B")
             if size:
-                self._take(bytes(memoryview(buffer).cast("B")[:size]))
-            elif len(buffer):
+                self._take(bytes(target[:size]))
+            if size is not None and size < len(target):
                 self._at_eof()
         return size
 
@@ -101,6 +102,8 @@ class BodyFile:
         try:
             self._inner.close()
         finally:
+            if self._framing is not None and self._framing.is_broken:
+                self._at_eof()
             self._exchange.released()
 
     def __getattr__(self, name: str) -> Any:
@@ -156,13 +159,19 @@ class BodyFile:
 class _ChunkFraming:
     """What stands between the data of chunks (https://www.rfc-editor.org/rfc/rfc9112#section-7.1)."""
 
-    __slots__ = ("_line", "complete", "last_seen")
+    __slots__ = ("_damaged", "_line", "complete", "last_seen")
 
     def __init__(self) -> None:
+        self._damaged = False
         self._line = b""
         self.last_seen = False
         """The last chunk has begun: what follows are trailers, which some servers leave out."""
         self.complete = False
+
+    @property
+    def is_broken(self) -> bool:
+        """True for what are no chunks, or chunks that end inside their framing."""
+        return self._damaged or self._line != b""
 
     def take(self, data: bytes) -> tuple[int, bytes]:
         """Take the first line of `data`; returns the length of the chunk it opens, and the rest of `data`."""
@@ -179,7 +188,8 @@ class _ChunkFraming:
             return 0, rest
         digits = line.partition(b";")[0].strip()
         size = int(digits, 16) if digits.isalnum() and not digits.strip(b"0123456789abcdefABCDEF") else None
-        if size is None:  # not chunks at all: the response is about to say so
+        if size is None:
+            self._damaged = True
             return 0, b""
         self.last_seen = size == 0
         return size, rest
