@@ -66,6 +66,7 @@ class OpenSpan:
         "error",
         "facts",
         "given_run_id",
+        "inside",
         "kind",
         "link",
         "name",
@@ -94,6 +95,7 @@ class OpenSpan:
         self.link: tuple[str, str] | None = None
         """Trace and span outside of the run that it was started in."""
         self.given_run_id: str | None = None
+        self.inside: _Inside | None = None
         self.duration_ns = 0
         self.number = next(_numbers)
         self.start_us = time.time_ns() // 1000
@@ -143,6 +145,15 @@ class OpenSpan:
         return "/".join(reversed(parts)) or None
 
 
+class _Inside(NamedTuple):
+    """The context of the calls in a span, and what it was made from: most calls there have the same."""
+
+    facts: Facts
+    defaults: Facts
+    link: tuple[str, str] | None
+    context: Context
+
+
 class Snapshot(NamedTuple):
     """The whole context at one moment. Immutable: keep it, hand it to another thread, attach it there."""
 
@@ -178,18 +189,38 @@ def current() -> Snapshot:
 
 def wire_context(snapshot: Snapshot, span_id: str | None) -> Context:
     """The wire form of a snapshot for an event with the given span id inside it."""
-    span, facts = snapshot.span, snapshot.facts
-    root = process_run() if span is None else span.root
-    trace_id = snapshot.link[0] if snapshot.link is not None else trace_id_of(root)
+    span, facts, link = snapshot
+    around = process_run() if span is None else span
+    inside = around.inside
+    if inside is None or inside.facts is not facts or inside.defaults is not _defaults or inside.link != link:
+        inside = around.inside = _Inside(facts, _defaults, link, _context_inside(span, around.root, facts, link))
+    same = inside.context
+    return Context(
+        run_id=same.run_id,
+        run_name=same.run_name,
+        session_id=same.session_id,
+        user_id=same.user_id,
+        customer_id=same.customer_id,
+        trace_id=same.trace_id,
+        span_id=span_id,
+        parent_span_id=same.parent_span_id,
+        section_path=same.section_path,
+        tags=same.tags,
+        metadata=same.metadata,
+    )
+
+
+def _context_inside(span: OpenSpan | None, root: OpenSpan, facts: Facts, link: tuple[str, str] | None) -> Context:
+    trace_id = link[0] if link is not None else trace_id_of(root)
     run_id, run_name = run_of(root, facts)
     if span is not None:
         parent_span_id = span.span_id
     elif facts.run_id is not None:
-        parent_span_id = None if snapshot.link is None else snapshot.link[1]
+        parent_span_id = None if link is None else link[1]
     else:
         parent_span_id = root.span_id
     path = None if span is None else span.path
-    return _filled(facts, run_id, run_name, trace_id, span_id, parent_span_id, path)
+    return _filled(facts, run_id, run_name, trace_id, None, parent_span_id, path)
 
 
 def span_context(span: OpenSpan) -> Context:

@@ -86,10 +86,12 @@ class Recorder:
                 return
             if self.spool.stale:
                 self._forked()
-            payloads = self._waiting(_SPANS_PER_CALL)
+            payloads = self._waiting(_SPANS_PER_CALL) if self._ended else []
             # What cannot be encoded must not take along what can.
-            with _ANNOUNCE:
-                payloads += self._announcements(snapshot)
+            around = context.process_run() if snapshot.span is None else snapshot.span
+            if not around.announced:
+                with _ANNOUNCE:
+                    payloads += self._announcements(around, snapshot)
             with _ENCODE:
                 payloads.append(record_to_json(call, next(self._sequence)))
                 self.calls += 1
@@ -149,13 +151,11 @@ class Recorder:
                 self.spans += 1
         return payloads
 
-    def _announcements(self, snapshot: Snapshot) -> list[bytes]:
+    def _announcements(self, around: OpenSpan, snapshot: Snapshot) -> list[bytes]:
         """Records of the enclosing spans that the collector does not know yet, from the outermost."""
-        span = snapshot.span
-        if span is None:
-            if snapshot.facts.run_id is not None:
-                return []
-            span = context.process_run()
+        if snapshot.span is None and snapshot.facts.run_id is not None:
+            return []  # a run that is known by its id alone
+        span: OpenSpan | None = around
         fresh: list[OpenSpan] = []
         while span is not None and not span.announced:
             span.announced = True

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -88,8 +88,10 @@ class Segment:
     """Records that could not be read."""
 
 
-def frame(payloads: Iterable[bytes]) -> bytes:
+def frame(payloads: Sequence[bytes]) -> bytes:
     """Records in file form, ready for one `write`."""
+    if len(payloads) == 1:
+        return _HEAD.pack(len(payloads[0]), zlib.crc32(payloads[0])) + payloads[0]
     parts: list[bytes] = []
     for payload in payloads:
         parts.append(_HEAD.pack(len(payload), zlib.crc32(payload)))

@@ -125,9 +125,11 @@ class Spool:
             if self._descriptor is None and not self._open():
                 self._keep_in_memory(payloads)
                 return
-            kept = self._within_bounds(payloads)
-            if kept:
-                self._append(kept)
+            data = frame(payloads)
+            if len(data) <= self._room_bytes - self.limits.directory_bytes // 5:
+                self._append(data, payloads)
+            elif kept := self._within_bounds(payloads):
+                self._append(frame(kept), kept)
             if self._size >= self.limits.segment_bytes:
                 self.seal()
 
@@ -166,7 +168,8 @@ class Spool:
         with self._lock:
             losses = self.take_losses()
             if losses and (self._descriptor is not None or self._open()):
-                self._append([drop_record(losses)])
+                noted = [drop_record(losses)]
+                self._append(frame(noted), noted)
             self.seal()
             if self._descriptor is not None and self._path is not None:
                 os.close(self._descriptor)
@@ -193,11 +196,11 @@ class Spool:
                     self.memory.popleft()
                     self._memory_bytes -= len(record)
 
-    def _append(self, payloads: Sequence[bytes]) -> None:
+    def _append(self, data: bytes, payloads: Sequence[bytes]) -> None:
+        """Write `data`, the file form of `payloads`."""
         descriptor = self._descriptor
         if descriptor is None:
             return
-        data = frame(payloads)
         try:
             wrote = os.write(descriptor, data)
             if wrote != len(data):
@@ -219,7 +222,7 @@ class Spool:
         """Without prompts and answers where room is short, and nothing where there is none."""
         for_content_bytes = self.limits.directory_bytes // 5
         needed = sum(map(len, payloads)) + 8 * len(payloads)
-        if needed > self._room_bytes - for_content_bytes and self._look_again():
+        if self._look_again():
             try:
                 self._measure()
             except OSError as error:  # the directory is gone; what is open in it can still be written to

@@ -9,7 +9,7 @@ from dataclasses import field
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
-from llmobserve.wire.record import wire_value
+from llmobserve.wire.values import value_class
 from llmobserve.wire.usage import Usage
 
 __all__ = [
@@ -55,7 +55,7 @@ Status = Literal["ok", "error", "cancelled", "abandoned", "running"]
 announced and not ended yet (spans only)."""
 
 
-@wire_value
+@value_class
 class Context:
     """Where in the user's application an event happened. `None` = not set."""
 
@@ -75,7 +75,7 @@ class Context:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@wire_value
+@value_class
 class ErrorInfo:
     """Why a call or span failed."""
 
@@ -83,7 +83,7 @@ class ErrorInfo:
     message: str | None = None
 
 
-@wire_value
+@value_class
 class CallEvent:
     """One request to a provider (one attempt on the wire)."""
 
@@ -127,7 +127,7 @@ class CallEvent:
     context: Context = field(default_factory=Context)
 
 
-@wire_value
+@value_class
 class SpanEvent:
     """A part of a run: structure and time, never money.
 
@@ -149,7 +149,7 @@ class SpanEvent:
     context: Context = field(default_factory=Context)
 
 
-@wire_value
+@value_class
 class ContentRecord:
     """What was said in a call: sent only where the user asked for it, already redacted and capped by the sender."""
 

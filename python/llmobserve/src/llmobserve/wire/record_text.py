@@ -12,6 +12,8 @@ from llmobserve.wire.usage import Usage
 
 __all__ = ["record_to_json"]
 
+_REMEMBERED_NAMES = 1024
+
 
 def record_to_json(record: Record, sequence: int | None = None) -> bytes:
     """One record as compact ASCII JSON, fields at their default left out. Lone surrogates are escaped.
@@ -115,16 +117,17 @@ def _put_context(parts: list[str], context: Context) -> None:
 def _object(fields: Mapping[str, Any]) -> str:
     """A JSON object whose names come again and again: of units, of a provider's usage, of metadata."""
     parts: list[str] = []
+    put = parts.append
     for name, value in fields.items():
         kind = cast("type[Any]", type(value))
         if kind is int:
-            parts.append(f"{_key(name)}{value}")
+            put(f"{_KEYS[name]}{value}")
         elif kind is str:
-            parts.append(_key(name) + quoted(value))
+            put(_KEYS[name] + quoted(value))
         elif kind is dict:
-            parts.append(_key(name) + _object(value))
+            put(_KEYS[name] + _object(value))
         else:
-            parts.append(_key(name) + to_json(value))
+            put(_KEYS[name] + to_json(value))
     return f"{{{','.join(parts)}}}"
 
 
@@ -137,9 +140,17 @@ def _decimal(number: float) -> str:
 # What is the same in call after call is put into JSON once.
 
 
-@lru_cache(maxsize=1024)
-def _key(name: str) -> str:
-    return f"{quoted(str(name))}:"
+class _Keys(dict[str, str]):
+    """Names with their quotes and colon, each made when it is first asked for."""
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= _REMEMBERED_NAMES:
+            self.clear()  # metadata can have any names
+        self[name] = key = f"{quoted(name)}:"
+        return key
+
+
+_KEYS = _Keys()
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from dataclasses import field
 from decimal import Decimal
 from typing import Any, Literal
 
-from llmobserve.wire.record import wire_value
+from llmobserve.wire.values import value_class
 
 __all__ = ["Quantity", "Usage", "UsageSource", "input_tokens", "output_tokens"]
 
@@ -22,7 +22,7 @@ UsageSource = Literal["response", "header", "request", "estimated", "unknown"]
 `unknown` when nothing could be read."""
 
 
-@wire_value
+@value_class
 class Usage:
     """What one call consumed."""
 

@@ -1,4 +1,4 @@
-"""The decorator of wire values that are made for every call."""
+"""The decorator of values that are made for every call."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -12,13 +12,13 @@ else:
         return lambda decorator: decorator
 
 
-__all__ = ["wire_value"]
+__all__ = ["value_class"]
 
 _T = TypeVar("_T")
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
-def wire_value(cls: type[_T]) -> type[_T]:
+def value_class(cls: type[_T]) -> type[_T]:
     """A dataclass with slots and named arguments whose fields nobody sets again: the type checker sees to it.
 
     It is not frozen at run time: `object.__setattr__` for each field makes a call's event three times as slow to build
