@@ -9,8 +9,8 @@ from dataclasses import field
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
-from llmobserve.wire.values import value_class
 from llmobserve.wire.usage import Usage
+from llmobserve.wire.values import value_class
 
 __all__ = [
     "CallEvent",
