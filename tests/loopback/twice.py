@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,18 +17,29 @@ Scenario = Callable[[str], Awaitable[Any]]
 
 
 def twice(
-    scenario: Scenario, *answers: Answer | Callable[[Received], Answer], provider: str = "openai", content: bool = False
+    scenario: Scenario,
+    *answers: Answer | Callable[[Received], Answer],
+    provider: str = "openai",
+    random_header: str = "",
 ) -> Recorded:
-    """What was recorded. Fails unless results or exceptions, and the bytes sent, are those of an unobserved run."""
+    """What was recorded. Fails unless results or exceptions, and the bytes sent, are those of an unobserved run.
+
+    `random_header` is one that the library itself makes up anew for every request.
+    """
+
+    def sent(server: Loopback) -> list[bytes]:
+        varying = re.compile(rf"(?im)^(host|{random_header or 'host'}): .*$".encode())
+        return [varying.sub(rb"\1", received.raw) for received in server.ledger]
+
     with Loopback(*answers) as server:
         bare = asyncio.run(_outcome(scenario, server))
-        sent = [_without_port(received.raw, server) for received in server.ledger]
-    with Loopback(*answers) as server, observed(server, provider, content=content) as recorded:
+        sent_bare = sent(server)
+    with Loopback(*answers) as server, observed(server, provider) as recorded:
         watched = asyncio.run(_outcome(scenario, server))
         gc.collect()
         capture.sweep()
         assert watched == bare
-        assert [_without_port(received.raw, server) for received in server.ledger] == sent
+        assert sent(server) == sent_bare
     return recorded
 
 
@@ -36,7 +48,3 @@ async def _outcome(scenario: Scenario, server: Loopback) -> Any:
     if isinstance(seen, BaseException):
         return type(seen), str(seen).replace(str(server.port), "PORT")
     return seen
-
-
-def _without_port(raw: bytes, server: Loopback) -> bytes:
-    return raw.replace(str(server.port).encode(), b"PORT")

@@ -63,7 +63,7 @@ async def by_any(response: aiohttp.ClientResponse) -> Any:
 
 
 async def by_size(response: aiohttp.ClientResponse) -> Any:
-    return [piece async for piece in response.content.iter_chunked(7)]
+    return b"".join([piece async for piece in response.content.iter_chunked(7)])
 
 
 async def by_chunk(response: aiohttp.ClientResponse) -> Any:
