@@ -151,6 +151,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/price-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rules
+         * @description Price rules of the project, newest first; ended ones are its history.
+         */
+        get: operations["list_rules_api_v1_price_rules_get"];
+        put?: never;
+        /**
+         * Add Rule
+         * @description Add a rule. Calls that arrive from now on are priced with it; stored costs stay as they are.
+         */
+        post: operations["add_rule_api_v1_price_rules_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/price-rules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview
+         * @description What a rule would have changed in the last 30 days, had it been in force all the time. Stores nothing.
+         *
+         *     The calls are priced again by the price book and the rules of today, without the rule and with it.
+         */
+        post: operations["preview_api_v1_price_rules_preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/price-rules/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Rule
+         * @description End a rule and put a changed one in its place. The answer is the new rule; the old one stays in the history.
+         */
+        patch: operations["change_rule_api_v1_price_rules__rule_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/price-rules/{rule_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Rule
+         * @description End a rule, from now on or from a given time on.
+         */
+        post: operations["end_rule_api_v1_price_rules__rule_id__end_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prices": {
         parameters: {
             query?: never;
@@ -163,6 +249,26 @@ export interface paths {
          * @description Rates of the price book with their conditions, validity and source; the same for every project.
          */
         get: operations["prices_api_v1_prices_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prices/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description Every dated rate of one model, past and announced ones too, and the project's rules about it.
+         */
+        get: operations["history_api_v1_prices_history_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -419,6 +525,8 @@ export interface components {
          * @description One line of a receipt.
          */
         CostLine: {
+            /** List Usd */
+            list_usd: string | null;
             /** Per */
             per: number;
             /** Price Id */
@@ -429,6 +537,8 @@ export interface components {
             rate_usd: string;
             /** Rule */
             rule: string;
+            /** Rule Ids */
+            rule_ids: string[];
             /** Source */
             source: string | null;
             /** Unit */
@@ -642,6 +752,22 @@ export interface components {
             version: string;
         };
         /**
+         * PriceHistory
+         * @description All that is known of the price of one model: past, present and announced rates, and the project's rules.
+         */
+        PriceHistory: {
+            /** Model */
+            model: string | null;
+            /** Price Book */
+            price_book: string;
+            /** Prices */
+            prices: components["schemas"]["PriceRow"][];
+            /** Provider */
+            provider: string;
+            /** Rules */
+            rules: components["schemas"]["PriceRule"][];
+        };
+        /**
          * PriceList
          * @description A page of the price book.
          */
@@ -717,6 +843,197 @@ export interface components {
             valid_to: string | null;
         };
         /**
+         * PriceRule
+         * @description A rule that changes what the price book says, for one project.
+         */
+        PriceRule: {
+            /** Above Input Tokens */
+            above_input_tokens: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Dimensions */
+            dimensions: {
+                [key: string]: string;
+            };
+            /** Ended At */
+            ended_at: string | null;
+            /** Ended By */
+            ended_by: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "override" | "discount" | "free" | "mapping";
+            /** Model */
+            model: string | null;
+            /** Note */
+            note: string;
+            /** Percent */
+            percent: string | null;
+            /** Provider */
+            provider: string | null;
+            /** Rates */
+            rates: components["schemas"]["PriceRuleRate"][];
+            /** Replaced By */
+            replaced_by: string | null;
+            /** Replaces */
+            replaces: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "in_force" | "planned" | "over" | "ended" | "withdrawn";
+            /** Stops At */
+            stops_at: string | null;
+            /** Text */
+            text: string;
+            /** To Model */
+            to_model: string | null;
+            /** To Provider */
+            to_provider: string | null;
+            /** Units */
+            units: string[] | null;
+            /**
+             * Valid From
+             * Format: date-time
+             */
+            valid_from: string;
+            /** Valid To */
+            valid_to: string | null;
+        };
+        /**
+         * PriceRuleChange
+         * @description What shall be otherwise; what is left out stays. Kind, provider, model and conditions make another rule.
+         */
+        PriceRuleChange: {
+            /** Note */
+            note?: string | null;
+            /** Percent */
+            percent?: (number | string) | null;
+            /** Rates */
+            rates?: components["schemas"]["RateRequest"][] | null;
+            /** To Model */
+            to_model?: string | null;
+            /** To Provider */
+            to_provider?: string | null;
+            /** Units */
+            units?: string[] | null;
+            /** Valid From */
+            valid_from?: string | null;
+            /** Valid To */
+            valid_to?: string | null;
+        };
+        /**
+         * PriceRuleChanges
+         * @description What a rule would have changed, had it been in force all the time: calls priced again without and with it.
+         */
+        PriceRuleChanges: {
+            /** After Unpriced */
+            after_unpriced: number;
+            /** After Usd */
+            after_usd: string;
+            /** Before Unpriced */
+            before_unpriced: number;
+            /** Before Usd */
+            before_usd: string;
+            /** Calls */
+            calls: number;
+            /** Examined */
+            examined: number;
+            /**
+             * Time From
+             * Format: date-time
+             */
+            time_from: string;
+            /**
+             * Time To
+             * Format: date-time
+             */
+            time_to: string;
+            /** Truncated */
+            truncated: boolean;
+        };
+        /**
+         * PriceRuleEnd
+         * @description When a rule shall end.
+         */
+        PriceRuleEnd: {
+            /** At */
+            at?: string | null;
+        };
+        /**
+         * PriceRuleList
+         * @description Rules of the project, newest first.
+         */
+        PriceRuleList: {
+            /** Rules */
+            rules: components["schemas"]["PriceRule"][];
+        };
+        /**
+         * PriceRuleRate
+         * @description A rate of the project's own.
+         */
+        PriceRuleRate: {
+            /** Per */
+            per: number;
+            /** Rate Usd */
+            rate_usd: string;
+            /** Unit */
+            unit: string;
+            /** Unit Label */
+            unit_label: string;
+        };
+        /**
+         * PriceRuleRequest
+         * @description Wanted rule.
+         */
+        PriceRuleRequest: {
+            /** Above Input Tokens */
+            above_input_tokens?: number | null;
+            /**
+             * Dimensions
+             * @default {}
+             */
+            dimensions: {
+                [key: string]: string;
+            };
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "override" | "discount" | "free" | "mapping";
+            /** Model */
+            model?: string | null;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Percent */
+            percent?: (number | string) | null;
+            /** Provider */
+            provider?: string | null;
+            /** Rates */
+            rates?: components["schemas"]["RateRequest"][] | null;
+            /** To Model */
+            to_model?: string | null;
+            /** To Provider */
+            to_provider?: string | null;
+            /** Units */
+            units?: string[] | null;
+            /** Valid From */
+            valid_from?: string | null;
+            /** Valid To */
+            valid_to?: string | null;
+        };
+        /**
          * Problem
          * @description Body of every error.
          */
@@ -759,6 +1076,18 @@ export interface components {
             id?: string | null;
             /** Name */
             name: string;
+        };
+        /**
+         * RateRequest
+         * @description A rate of the project's own.
+         */
+        RateRequest: {
+            /** Per */
+            per: number;
+            /** Rate Usd */
+            rate_usd: number | string;
+            /** Unit */
+            unit: string;
         };
         /**
          * RunDetail
@@ -983,6 +1312,8 @@ export interface components {
              * Format: date-time
              */
             last_seen: string;
+            /** Mapped To */
+            mapped_to: string | null;
             /**
              * Missing
              * @enum {string}
@@ -996,6 +1327,8 @@ export interface components {
             provider: string | null;
             /** Reason */
             reason: string | null;
+            /** Rule Id */
+            rule_id: string | null;
         };
     };
     responses: never;
@@ -1282,12 +1615,198 @@ export interface operations {
             };
         };
     };
+    list_rules_api_v1_price_rules_get: {
+        parameters: {
+            query?: {
+                /** @description One kind; default: all. */
+                kind?: ("override" | "discount" | "free" | "mapping") | null;
+                /** @description Only rules that are in force or planned. */
+                current?: boolean;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRuleList"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_rule_api_v1_price_rules_post: {
+        parameters: {
+            query?: {
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceRuleRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRule"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_api_v1_price_rules_preview_post: {
+        parameters: {
+            query?: {
+                /** @description Id of a rule in whose place it would be. */
+                replaces?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceRuleRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRuleChanges"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_rule_api_v1_price_rules__rule_id__patch: {
+        parameters: {
+            query?: {
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceRuleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRule"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_rule_api_v1_price_rules__rule_id__end_post: {
+        parameters: {
+            query?: {
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceRuleEnd"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRule"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     prices_api_v1_prices_get: {
         parameters: {
             query?: {
                 /** @description One provider; default: all. */
                 provider?: string | null;
-                /** @description Part of a model name. */
+                /** @description Part of a model name; exact names come first. */
                 q?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
@@ -1308,6 +1827,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PriceList"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history_api_v1_prices_history_get: {
+        parameters: {
+            query: {
+                /** @description Provider of the model. */
+                provider: string;
+                /** @description A name in the price book, or one that calls have. */
+                model: string;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceHistory"];
                 };
             };
             /** @description What is wrong and what to do */

@@ -17,6 +17,7 @@ from llmobserve_server.api import (
     keys,
     live,
     meta,
+    price_rules,
     prices,
     projects,
     runs,
@@ -35,7 +36,7 @@ from llmobserve_server.auth.deployment import deployment_of
 from llmobserve_server.auth.gate import Gate
 from llmobserve_server.control.database import ControlDatabase, open_control
 from llmobserve_server.ingest import Ingestor
-from llmobserve_server.pricing import Books, pricer_of
+from llmobserve_server.pricing import Books, ProjectRules, pricer_of
 from llmobserve_server.settings import ServerSettings
 from llmobserve_server.store.open import open_store
 from llmobserve_server.store.protocol import Store
@@ -55,6 +56,7 @@ _API_ROUTERS = (
     totals.router,
     fields.router,
     prices.router,
+    price_rules.router,
 )
 _PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem, "description": "What is wrong and what to do"}}
 _INGEST_PATHS = frozenset({"/v1/events", "/events"})
@@ -83,7 +85,7 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
     """The whole server as one ASGI application; it closes the databases when it ends.
 
     `databases`: open ones to use; `None` opens them when the application starts. While it runs, `app.state` has
-    `store`, `control`, `books`, `ingestor`, `readers`, `gate` and `live_streams`.
+    `store`, `control`, `books`, `project_rules`, `ingestor`, `readers`, `gate` and `live_streams`.
     """
     deployment = deployment_of(settings)
     app = FastAPI(
@@ -125,7 +127,9 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
         app.state.books = Books(settings.price_directory)
         app.state.readers = Readers()
         stack.callback(app.state.readers.close)
-        app.state.ingestor = Ingestor(databases.store, pricer_of(app.state.books), settings)
+        app.state.project_rules = ProjectRules(databases.control)
+        pricer = pricer_of(app.state.books, app.state.project_rules)
+        app.state.ingestor = Ingestor(databases.store, pricer, settings)
         app.state.ingestor.start()
         stack.callback(app.state.ingestor.stop)
         app.state.live_streams = LiveStreams()

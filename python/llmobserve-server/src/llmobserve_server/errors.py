@@ -2,6 +2,7 @@
 
 __all__ = [
     "BadRequest",
+    "Conflict",
     "Forbidden",
     "NotFound",
     "Overloaded",
@@ -52,6 +53,13 @@ class NotFound(ServerError):
 
     status = 404
     code = "not_found"
+
+
+class Conflict(ServerError):
+    """What was asked for contradicts what is stored; the message names that."""
+
+    status = 409
+    code = "conflict"
 
 
 class PayloadTooLarge(ServerError):

@@ -9,11 +9,12 @@ from fastapi import Depends, Query, Request
 
 from llmobserve_server.auth.access import ReadAccess
 from llmobserve_server.pricing.books import Books
+from llmobserve_server.pricing.project_rules import ProjectRules
 from llmobserve_server.query.filters import Term, parse
 from llmobserve_server.query.window import Scope, parse_window
 from llmobserve_server.store.protocol import Store
 
-__all__ = ["Asked", "AskedHere", "BooksHere", "ScopeHere", "StoreHere"]
+__all__ = ["Asked", "AskedHere", "BooksHere", "RulesHere", "ScopeHere", "StoreHere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,13 @@ def _books(request: Request) -> Books:
     return books
 
 
+def _rules(request: Request) -> ProjectRules:
+    rules: ProjectRules = request.app.state.project_rules
+    return rules
+
+
 AskedHere = Annotated[Asked, Depends(_asked)]
 BooksHere = Annotated[Books, Depends(_books)]
+RulesHere = Annotated[ProjectRules, Depends(_rules)]
 ScopeHere = Annotated[Scope, Depends(_scope)]
 StoreHere = Annotated[Store, Depends(_store)]

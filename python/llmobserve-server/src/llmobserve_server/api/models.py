@@ -17,6 +17,7 @@ __all__ = [
     "ProjectRename",
     "ProjectRequest",
     "SignInRequest",
+    "Text",
 ]
 
 
@@ -26,7 +27,7 @@ def _storable(text: str) -> str:
     return text
 
 
-_Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(_storable)]
 """Text that every database takes: no NUL and no half of a surrogate pair."""
 
 
@@ -87,9 +88,9 @@ class ApiKeyRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: _Text
+    name: Text
     scope: Literal["ingest", "read", "admin"] = "ingest"
-    project_id: _Text | None = None
+    project_id: Text | None = None
     """`None`: that of the request."""
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     """`None`: it does not expire."""
@@ -107,8 +108,8 @@ class ProjectRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: _Text
-    id: _Text | None = None
+    name: Text
+    id: Text | None = None
     """`None`: made from the name."""
 
 
@@ -117,7 +118,7 @@ class ProjectRename(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: _Text
+    name: Text
 
 
 class SignInRequest(BaseModel):
@@ -125,4 +126,4 @@ class SignInRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    token: _Text
+    token: Text

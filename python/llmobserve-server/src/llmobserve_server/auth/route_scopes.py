@@ -35,6 +35,12 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/fields"): "read",
     ("GET", "/api/v1/prices"): "read",
     ("GET", "/api/v1/prices/unpriced"): "read",
+    ("GET", "/api/v1/prices/history"): "read",
+    ("GET", "/api/v1/price-rules"): "read",
+    ("POST", "/api/v1/price-rules"): "admin",
+    ("POST", "/api/v1/price-rules/preview"): "read",
+    ("PATCH", "/api/v1/price-rules/{rule_id}"): "admin",
+    ("POST", "/api/v1/price-rules/{rule_id}/end"): "admin",
     ("GET", "/api/v1/live"): "read",
     ("GET", "/{path:path}"): "open",
 }

@@ -3,11 +3,21 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["ApiKey", "AuditEntry", "Base", "BrowserSession", "Organisation", "Project", "SignInToken", "utc_now"]
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "Base",
+    "BrowserSession",
+    "Organisation",
+    "PriceRule",
+    "Project",
+    "SignInToken",
+    "utc_now",
+]
 
 
 def utc_now() -> datetime:
@@ -96,6 +106,45 @@ class BrowserSession(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime]
     address: Mapped[str | None]
+
+
+class PriceRule(Base):
+    """What a project pays where that is not what the price book says. Rows are added and ended, never changed."""
+
+    __tablename__ = "price_rules"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
+    kind: Mapped[str]
+    """`override`, `discount`, `free` or `mapping`."""
+    provider: Mapped[str | None]
+    """`None`: any."""
+    model: Mapped[str | None]
+    """`None`: every model of the provider."""
+    to_provider: Mapped[str | None]
+    to_model: Mapped[str | None]
+    """Of a mapping: model of the price book that the name means."""
+    rates: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """Of an override: `unit`, `usd` as a decimal string, and the number of units (`per`) that it buys."""
+    dimensions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    above_input_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    percent: Mapped[str | None]
+    """Of a discount, as a decimal string."""
+    units: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """Of a discount; `None`: all."""
+    valid_from: Mapped[datetime]
+    """The rule holds for calls that start from then on …"""
+    valid_to: Mapped[datetime | None]
+    """… and before this, as was planned when it was made; `None`: until further notice."""
+    stops_at: Mapped[datetime | None]
+    """Calls that start from then on are priced without it, because somebody ended it; `None`: nobody did."""
+    note: Mapped[str] = mapped_column(Text, default="")
+    replaces: Mapped[str | None] = mapped_column(ForeignKey("price_rules.id"))
+    """The rule that was ended when this one was made in its place."""
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    ended_by: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
 
 
 class AuditEntry(Base):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from llmobserve.wire import Cost, CostLine, Quantity, Usage, input_tokens, output_tokens
+from llmobserve.wire import Cost, CostLine, LineRules, Quantity, Usage, input_tokens, output_tokens
 from llmobserve_server.ingest.checks import SHORT, Notes, check_quantities, check_raw_usage
 
 __all__ = ["add_cost", "add_usage"]
@@ -74,7 +74,14 @@ def _line(line: CostLine) -> str:
     """A receipt line as JSON; decimals are strings in plain notation."""
     quantity = line.quantity if isinstance(line.quantity, int) else f'"{line.quantity:f}"'
     price = _price(line.unit, line.rate_usd, line.per, line.price_id, line.rule, line.source)
-    return f'{price},"quantity":{quantity},"usd":"{line.usd:f}"}}'
+    rules = "" if line.project is None else _rules(line.project)
+    return f'{price},"quantity":{quantity},"usd":"{line.usd:f}"{rules}}}'
+
+
+def _rules(project: LineRules) -> str:
+    """What rules of the project have to do with a line, as the further members of its object."""
+    list_usd = "null" if project.list_usd is None else f'"{project.list_usd:f}"'
+    return f',"list_usd":{list_usd},"rule_ids":{msgspec.json.encode(project.rule_ids).decode()}'
 
 
 @lru_cache(maxsize=8192)

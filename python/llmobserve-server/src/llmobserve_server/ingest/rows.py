@@ -92,7 +92,7 @@ def call_row(event: CallEvent, arrival: Arrival, pricer: Pricer, notes: Notes) -
     row["reported_cost_usd"] = check_usd(event.reported_cost_usd, "reported_cost_usd", notes)
     row["revision"] = check_integer(event.revision, "revision", _INT32)
     add_usage(row, event.usage, notes)
-    add_cost(row, pricer(event))
+    add_cost(row, pricer(arrival.project_id, event))
     return row
 
 

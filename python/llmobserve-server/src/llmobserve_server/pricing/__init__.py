@@ -2,5 +2,6 @@
 
 from llmobserve_server.pricing.at_ingest import Pricer, price_by, pricer_of
 from llmobserve_server.pricing.books import Books
+from llmobserve_server.pricing.project_rules import ProjectRules
 
-__all__ = ["Books", "Pricer", "price_by", "pricer_of"]
+__all__ = ["Books", "Pricer", "ProjectRules", "price_by", "pricer_of"]

@@ -191,8 +191,13 @@ class CostLine(Model):
     per: int
     usd: Money
     price_id: str
+    """Row of the price book that gave the rate; `rule:` and an id for an own rate of the project."""
     rule: str
     source: str | None
+    list_usd: Money | None
+    """Amount at list price, where rules of the project were applied; `None` also where there is no list price."""
+    rule_ids: list[str]
+    """Rules of the project that were applied to the line, in order."""
 
 
 class ContentBody(Model):
@@ -234,7 +239,7 @@ class EventDetail(Model):
     price_book: str | None
     priced_model: str | None
     table_usd: Money | None
-    """Price by the book where the provider's own figure was taken."""
+    """Price by the book where the provider's own figure was taken, or where rules of the project made another one."""
     content: ContentBody | None
     sdk: str | None
     sdk_version: str | None
@@ -353,6 +358,10 @@ class UnpricedModel(Model):
     """What the price book lacks; `other`: it has the model, and the reason says what is missing."""
     nearest: str | None
     """Name in the price book that looks most like the unknown one. A proposal; nothing is priced by it."""
+    rule_id: str | None
+    """Rule of the project that holds for this model now, so that new calls have a cost; `None`: there is none."""
+    mapped_to: str | None
+    """Where that rule is a mapping: provider and model that the name means, as `openai/gpt-4o`."""
 
 
 class UnpricedList(Model):

@@ -109,6 +109,8 @@ def _line(line: Mapping[str, Any]) -> CostLine:
         price_id=str(line["price_id"]),
         rule=str(line["rule"]),
         source=line.get("source"),
+        list_usd=None if line.get("list_usd") is None else Decimal(str(line["list_usd"])),
+        rule_ids=[str(rule_id) for rule_id in line.get("rule_ids") or ()],
     )
 
 

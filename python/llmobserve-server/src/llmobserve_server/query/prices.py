@@ -13,7 +13,7 @@ from llmobserve.pricing.windows import Window
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.query.answers import PriceList, PriceProvider, PriceRow
 
-__all__ = ["DEFAULT_PRICES", "MAX_PRICES", "list_prices"]
+__all__ = ["DEFAULT_PRICES", "MAX_PRICES", "list_prices", "rows_of_model"]
 
 DEFAULT_PRICES = 100
 MAX_PRICES = 500
@@ -35,8 +35,8 @@ def list_prices(
 ) -> PriceList:
     """A page of the price book, by provider and model, the rates with the fewest conditions first.
 
-    `q`: part of a model name, in any case. Raises BadRequest for a provider without prices, a limit out of 1 to 500
-    and a cursor of another price book.
+    `q`: part of a model name, in any case; models of exactly this name come first, then those that begin with it.
+    Raises BadRequest for a provider without prices, a limit out of 1 to 500 and a cursor of another price book.
     """
     if provider and provider not in book.providers:
         raise BadRequest(
@@ -46,8 +46,7 @@ def list_prices(
     if not 1 <= limit <= MAX_PRICES:
         raise BadRequest(f"limit must be from 1 to {MAX_PRICES}", field="limit")
     offset = _offset(cursor, book.version)
-    part = q.strip().lower()
-    found = [one for one in _index(book) if (not provider or one.provider == provider) and part in one.model.lower()]
+    found = _found(book, provider, q.strip().lower())
     total = sum(one.rows for one in found)
     page = list(_page(book, found, offset, limit))
     end = offset + len(page)
@@ -59,6 +58,21 @@ def list_prices(
         price_book=book.version,
         providers=_providers(book),
     )
+
+
+def rows_of_model(book: PriceBook, provider: str, model: str) -> list[PriceRow]:
+    """Every rate of one model, whenever it holds; none when the book has no such model."""
+    return list(_rows(book, _Listed(provider, model, 0)))
+
+
+def _found(book: PriceBook, provider: str | None, part: str) -> list[_Listed]:
+    found = [one for one in _index(book) if (not provider or one.provider == provider) and part in one.model.lower()]
+    return sorted(found, key=lambda one: _distance(one.model.lower(), part)) if part else found
+
+
+def _distance(name: str, part: str) -> int:
+    """How far a name that contains `part` is from being it: 0 the same, 1 beginning with it, 2 having it inside."""
+    return 0 if name == part else 1 if name.startswith(part) else 2
 
 
 def _offset(cursor: str | None, version: str) -> int:

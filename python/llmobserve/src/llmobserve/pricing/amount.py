@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from llmobserve.pricing.book import load_price_book
-from llmobserve.pricing.calculate import plan_of, price_call
+from llmobserve.pricing.calculate import price_call
+from llmobserve.pricing.lookup import plan_of
 from llmobserve.pricing.request import PriceRequest
 from llmobserve.pricing.rows import Rate
 from llmobserve.wire import CostState, Quantity, input_tokens

@@ -1,16 +1,19 @@
 """From a call to its cost: state, exact amount and receipt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 
-from llmobserve.pricing.book import PriceBook, ProviderPrices, load_price_book
-from llmobserve.pricing.match import Match, find_model, nearest_name
-from llmobserve.pricing.plan import Plan, find_plan
+from llmobserve.pricing.book import PriceBook, load_price_book
+from llmobserve.pricing.lookup import plan_of
+from llmobserve.pricing.overlaid import overlaid_plan
+from llmobserve.pricing.overlay import RULE_PRICE_PREFIX, PriceOverlay
+from llmobserve.pricing.plan import Plan
 from llmobserve.pricing.request import PriceRequest
 from llmobserve.pricing.rows import Rate
-from llmobserve.wire import CallEvent, Cost, CostLine, Quantity, Usage, input_tokens
+from llmobserve.wire import CallEvent, Cost, CostLine, LineRules, Quantity, Usage, input_tokens
 
-__all__ = ["plan_of", "price_call", "price_event"]
+__all__ = ["price_call", "price_event"]
 
 # Own context: the application's may round or trap. 50 digits hold every product of a quantity below 10^18 exactly.
 _EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN)
@@ -23,17 +26,18 @@ _DRIFT = Decimal("0.01")
 _HTTP_ERROR = 400
 
 
-def price_event(event: CallEvent, book: PriceBook | None = None) -> Cost:
+def price_event(event: CallEvent, book: PriceBook | None = None, overlay: PriceOverlay | None = None) -> Cost:
     """Cost of a recorded call. See `price_call`."""
-    return price_call(PriceRequest.from_event(event), book)
+    return price_call(PriceRequest.from_event(event), book, overlay)
 
 
-def price_call(call: PriceRequest, book: PriceBook | None = None) -> Cost:
+def price_call(call: PriceRequest, book: PriceBook | None = None, overlay: PriceOverlay | None = None) -> Cost:
     """Cost of one call by a price book.
 
     Args:
         call: the call; quantities are disjoint units, the time is UTC.
         book: the price book; `None` for the one that ships with this version.
+        overlay: rules of a project; `None` for the price book alone.
 
     Returns:
         A `Cost` whose amount is `None` exactly when the state is `unpriced`. Never raises on strange input: what
@@ -46,11 +50,11 @@ def price_call(call: PriceRequest, book: PriceBook | None = None) -> Cost:
     if prices is not None and call.operation in prices.free_operations:
         return Cost(state="free", usd=_ZERO, reason=prices.free_operations[call.operation], price_book=book.version)
     if call.reported_cost_usd is not None:
-        return _reported(call, book)
-    return _by_table(call, book)
+        return _reported(call, book, overlay)
+    return _by_table(call, book, overlay)
 
 
-def _by_table(call: PriceRequest, book: PriceBook) -> Cost:
+def _by_table(call: PriceRequest, book: PriceBook, overlay: PriceOverlay | None) -> Cost:
     version = book.version
     units = call.usage.units
     if not any(units.values()) and call.http_status is not None and call.http_status >= _HTTP_ERROR:
@@ -60,12 +64,12 @@ def _by_table(call: PriceRequest, book: PriceBook) -> Cost:
             reason=f"The provider answered with HTTP {call.http_status} and reported no usage: errors are not billed.",
             price_book=version,
         )
-    plan, note = plan_of(call, book)
+    plan, note = plan_of(call, book) if overlay is None else overlaid_plan(call, book, overlay)
     if plan is None:
         return Cost(state="unpriced", usd=None, reason=note, price_book=version)
     model = plan.model
     if model.free is not None:
-        return Cost(state="free", usd=_ZERO, reason=model.free, price_book=version, model=model.name)
+        return _free(call, plan, model.free, version)
     reason = model.unpriced or plan.missing or (_NO_USAGE if _knows_nothing(call.usage) else None)
     if reason is not None:
         return Cost(state="unpriced", usd=None, reason=reason, price_book=version, model=model.name)
@@ -78,40 +82,6 @@ def _knows_nothing(usage: Usage) -> bool:
 
 
 _NO_USAGE = "The answer carried no usage, so the amount is not known."
-
-
-def plan_of(call: PriceRequest, book: PriceBook) -> tuple[Plan | None, str | None]:
-    """The plan, with a note when the name is not quite the model's; or no plan, with the reason."""
-    prices = book.provider(call.provider)
-    if prices is None:
-        return None, f"The price book has no prices of provider {call.provider!r}."
-    match, note = _match_of(call, prices)
-    if match is None:
-        return None, note
-    at_us = call.end_us if prices.by_completion and call.end_us is not None else call.at_us
-    notes = " ".join(part for part in (note, match.note) if part) or None
-    return find_plan(prices, match, call.operation, call.dimensions, at_us), notes
-
-
-def _match_of(call: PriceRequest, prices: ProviderPrices) -> tuple[Match | None, str | None]:
-    name = call.response_model or call.request_model or ""
-    match = find_model(prices, name) if call.response_model or not prices.deployments else None
-    if match is not None:
-        return match, None
-    if not name:
-        return None, "Neither the request nor the answer named a model."
-    if call.request_model and (call.request_model != name or prices.deployments):
-        match = None if prices.deployments and call.response_model else find_model(prices, call.request_model)
-        if match is not None:
-            note = (
-                f"The deployment name {call.request_model!r} was taken for the model."
-                if prices.deployments
-                else f"The answer named {name!r}, which has no price; priced as the requested {call.request_model!r}."
-            )
-            return match, note
-    near = nearest_name(prices, name)
-    hint = f" The nearest known name is {near!r}." if near else ""
-    return None, f"No price of {call.provider} model {name!r} is known.{hint}"
 
 
 def _rates(plan: Plan, units: Mapping[str, Quantity]) -> Mapping[str, Rate]:
@@ -155,6 +125,7 @@ def _sum(call: PriceRequest, plan: Plan, note: str | None, version: str) -> Cost
                 price_id=rate.price_id,
                 rule=rate.rule,
                 source=rate.source,
+                project=_line_rules(rate, quantity) if rate.rule_ids else None,
             )
         )
     reason = _doubt(call, note, estimated=estimated)
@@ -165,6 +136,44 @@ def _sum(call: PriceRequest, plan: Plan, note: str | None, version: str) -> Cost
         reason=reason,
         price_book=version,
         model=plan.model.name,
+        table_usd=_list_total(lines) if plan.ruled else None,
+    )
+
+
+def _amount(rate: Rate, quantity: Quantity) -> Decimal:
+    if rate.usd_each is not None:
+        return _multiply(rate.usd_each, quantity)
+    return _EXACT.divide(_multiply(rate.usd, quantity), rate.per)
+
+
+def _line_rules(rate: Rate, quantity: Quantity) -> LineRules:
+    return LineRules(rule_ids=rate.rule_ids, list_usd=None if rate.listed is None else _amount(rate.listed, quantity))
+
+
+def _list_total(lines: Sequence[CostLine]) -> Decimal | None:
+    """Amount of the lines by the price book alone; `None` when it lacks a rate, or is what the lines say anyway."""
+    total, differs = _ZERO, False
+    for line in lines:
+        usd = line.usd if line.project is None else line.project.list_usd
+        if usd is None:
+            return None
+        differs = differs or usd != line.usd
+        total = _add(total, usd)
+    return _rounded(total) if differs else None
+
+
+def _free(call: PriceRequest, plan: Plan, reason: str, version: str) -> Cost:
+    """A model that costs nothing; where a rule of the project says so, with what the price book says beside it."""
+    told = _sum(call, plan, None, version) if plan.ruled else None
+    whole = told is not None and told.state != "unpriced"
+    return Cost(
+        state="free",
+        usd=_ZERO,
+        lines=told.lines if told is not None and whole else (),
+        reason=reason,
+        price_book=version,
+        model=plan.model.name,
+        table_usd=told.table_usd if told is not None and whole else None,
     )
 
 
@@ -220,17 +229,21 @@ def _rounded(total: Decimal) -> Decimal:
     return total if isinstance(exponent, int) and exponent >= -12 else _EXACT.quantize(total, _QUANTUM)
 
 
-def _reported(call: PriceRequest, book: PriceBook) -> Cost:
-    """The provider's own figure, with the price book's beside it."""
+def _reported(call: PriceRequest, book: PriceBook, overlay: PriceOverlay | None) -> Cost:
+    """The provider's own figure, with the price book's beside it; own rates of the project win over both."""
     reported = call.reported_cost_usd
     if reported is None or not reported.is_finite() or reported < 0:
         return Cost(state="unpriced", usd=None, reason=f"The provider reported a cost of {reported}.")
-    table = _by_table(call, book)
+    table = _by_table(call, book, overlay)
     usable = table.usd is not None and table.state in ("priced", "estimated")
-    table_usd = table.usd if usable else None
+    if usable and any(line.price_id.startswith(RULE_PRICE_PREFIX) for line in table.lines):
+        said = f"The provider reported ${reported:f}; the project's own rates were taken."
+        return replace(table, reason=f"{table.reason} {said}" if table.reason else said)
+    list_usd = table.table_usd if table.table_usd is not None else table.usd if usable else None
+    expected = [usd for usd in (list_usd, table.usd if usable else None) if usd is not None]
     reason = None
-    if table_usd is not None and abs(_EXACT.subtract(reported, table_usd)) > _EXACT.multiply(table_usd, _DRIFT):
-        reason = f"The provider reported ${reported:f}; the price book says ${table_usd:f}."
+    if list_usd is not None and all(_differ(reported, usd) for usd in expected):
+        reason = f"The provider reported ${reported:f}; the price book says ${list_usd:f}."
     return Cost(
         state="provider_reported",
         usd=_rounded(reported),
@@ -238,5 +251,9 @@ def _reported(call: PriceRequest, book: PriceBook) -> Cost:
         reason=reason,
         price_book=book.version,
         model=table.model,
-        table_usd=table_usd,
+        table_usd=list_usd,
     )
+
+
+def _differ(reported: Decimal, usd: Decimal) -> bool:
+    return abs(_EXACT.subtract(reported, usd)) > _EXACT.multiply(usd, _DRIFT)

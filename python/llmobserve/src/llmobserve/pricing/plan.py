@@ -1,13 +1,13 @@
 """Which rates hold for a model under the dimensions of a call, at its time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from llmobserve.pricing.book import ProviderPrices
 from llmobserve.pricing.match import Match
 from llmobserve.pricing.rows import Block, Model, Rate
 
-__all__ = ["Plan", "find_plan"]
+__all__ = ["Plan", "canonical_conditions", "find_plan"]
 
 _REMEMBERED_PLANS = 20_000
 _REMEMBERED_SPANS = 8
@@ -26,6 +26,8 @@ class Plan:
     """What the call was priced under, in words for a reason."""
     missing: str | None
     """What has no price, in words; `None` when the plan can price."""
+    ruled: bool = False
+    """True when rules of a project made a part of it."""
 
 
 def find_plan(prices: ProviderPrices, match: Match, operation: str, dimensions: Mapping[str, str], at_us: int) -> Plan:
@@ -55,12 +57,24 @@ def _watched(prices: ProviderPrices, model: Model) -> tuple[str, ...]:
 
 def _canonical(prices: ProviderPrices, model: Model, operation: str, dimensions: Mapping[str, str]) -> dict[str, str]:
     given = {key: value for key in _watched(prices, model) if (value := dimensions.get(key)) is not None}
-    for key, value in tuple(given.items()):
+    return canonical_conditions(prices, model, model.dimension_keys, given, operation)
+
+
+def canonical_conditions(
+    prices: ProviderPrices, model: Model | None, keys: Iterable[str], dimensions: Mapping[str, str], operation: str
+) -> dict[str, str]:
+    """Values of `keys` as the price book spells them; those that mean nothing but the list price are left out.
+
+    What follows from other dimensions, and what holds for the model by default, is added.
+    """
+    defaults = model.defaults if model is not None else dict[str, str]()
+    given = dict(dimensions)
+    for key, value in dimensions.items():
         given.update(prices.implied.get(f"{key}={value}", {}))
     given["operation"] = operation
     result: dict[str, str] = {}
-    for key in model.dimension_keys:
-        value = given.get(key, model.defaults.get(key, ""))
+    for key in keys:
+        value = given.get(key, defaults.get(key, ""))
         spelled = prices.values.get(key, {})
         value = spelled.get(value, spelled.get("*", value) if value else value)
         if value:

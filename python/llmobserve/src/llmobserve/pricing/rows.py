@@ -36,12 +36,17 @@ class Rate:
     """Price of one unit; `None` where the division does not terminate and the quantity has to be multiplied first."""
     price_id: str
     rule: str
-    source: str
+    source: str | None
+    """`None` for a rate that is published nowhere: a project's own."""
     estimated: bool
     minimum: Decimal | None = None
     """Least quantity billed a call; `None` = what was consumed."""
     increment: Decimal | None = None
     """The quantity is billed in whole multiples of this, rounded up; `None` = exactly."""
+    rule_ids: tuple[str, ...] = ()
+    """Rules of a project that made this rate, in order; empty for the price book's own."""
+    listed: "Rate | None" = None
+    """Rate of the price book that `rule_ids` changed; `None` when it has none, or nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Frozen dataclasses and their JSON form. Imports nothing of ours and nothing that
 
 from llmobserve.wire.batch import Batch, BatchAnswer, Source, Verdict
 from llmobserve.wire.codec import WIRE_VERSION, batch_to_json
-from llmobserve.wire.cost import Cost, CostLine, CostState
+from llmobserve.wire.cost import Cost, CostLine, CostState, LineRules
 from llmobserve.wire.event import (
     CallEvent,
     CallKind,
@@ -33,6 +33,7 @@ __all__ = [
     "CostLine",
     "CostState",
     "ErrorInfo",
+    "LineRules",
     "Quantity",
     "Record",
     "Source",
