@@ -4,14 +4,20 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from llmobserve import capture
 from llmobserve.settings import load
 from llmobserve.wire import CallEvent, ContentRecord
-from loopback.server import Loopback
 
-__all__ = ["Recorded", "observed"]
+__all__ = ["Recorded", "Server", "observed"]
+
+
+class Server(Protocol):
+    """A server on this machine."""
+
+    @property
+    def netloc(self) -> str: ...
 
 
 class Recorded:
@@ -40,7 +46,7 @@ class Recorded:
 
 
 @contextmanager
-def observed(server: Loopback, provider: str = "openai", *, content: bool = False) -> Generator[Recorded]:
+def observed(server: Server, provider: str = "openai", *, content: bool = False) -> Generator[Recorded]:
     """Capture is on inside the block, defects inside it are raised."""
     recorded = Recorded()
     before = os.environ.get("LLMOBSERVE_RAISE_INTERNAL")

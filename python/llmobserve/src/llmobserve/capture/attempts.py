@@ -1,7 +1,7 @@
 """Which attempts belong to one call: by the client's headers where it says so, else by what failed just before."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextvars import ContextVar
 
 from llmobserve.wire import new_event_id
@@ -18,11 +18,11 @@ class Attempt:
 
     __slots__ = ("_ended_ns", "_failed", "_group", "_key", "_stated", "event_id", "number")
 
-    def __init__(self, number: int, group: str | None, key: tuple[str, str, bytes | None], stated: str | None) -> None:
+    def __init__(self, number: int, group: str | None, key: tuple[str, str, Hashable], stated: str | None) -> None:
         self.number = number
         self.event_id = new_event_id()
         self._group = group
-        self._key: tuple[str, str, bytes | int | None] = key
+        self._key = key
         self._stated = stated
         self._failed = False
         self._ended_ns = 0
@@ -46,12 +46,12 @@ class Attempt:
         """An id for a second event of the same attempt."""
         return new_event_id()
 
-    def is_retried_by(self, key: tuple[str, str, bytes | None]) -> bool:
+    def is_retried_by(self, key: tuple[str, str, Hashable]) -> bool:
         """True if a request with this host, path and body, sent now, is another try of this one."""
         recent = time.perf_counter_ns() - self._ended_ns < _LONGEST_PAUSE_NS
         return self._failed and recent and self._key == (key[0], key[1], hash(key[2]))
 
-    def retry(self, number: int, key: tuple[str, str, bytes | None], stated: str | None) -> "Attempt":
+    def retry(self, number: int, key: tuple[str, str, Hashable], stated: str | None) -> "Attempt":
         """The next try of the same call."""
         return Attempt(number, self._group or self.event_id, key, stated)
 
@@ -59,8 +59,8 @@ class Attempt:
 _last: ContextVar[Attempt | None] = ContextVar("llmobserve_attempt", default=None)
 
 
-def next_attempt(headers: Mapping[str, str], host: str, path: str, content: bytes | None) -> Attempt:
-    """The attempt that a request is, given the one before in the same task or thread."""
+def next_attempt(headers: Mapping[str, str], host: str, path: str, content: Hashable) -> Attempt:
+    """The attempt that a request is, given the one before in the same task or thread. `content`: see `SentRequest`."""
     key = (host, path, content)
     stated = headers.get(_IDEMPOTENCY)
     count = headers.get(_RETRY_COUNT, "")

@@ -2,7 +2,7 @@
 
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -47,12 +47,33 @@ class SentRequest(Protocol):
         """The query of the URL, without `?`."""
         ...
 
-    def content(self) -> bytes | None:
-        """The body if it is in memory; `None` when sending it consumes it."""
+    def content(self) -> Hashable | None:
+        """The body if it is in memory, or what is equal for equal bodies; `None` when sending it consumes it."""
         ...
 
     def body(self, content_type: str) -> Any:
         """The decoded body: JSON, or the text fields of a form; `None` when neither."""
+        ...
+
+
+class Answer(Protocol):
+    """What an exchange asks of the answer at its end: bytes (`Payload`) or messages (`Messages`)."""
+
+    mode: Literal["json", "stream", "binary"]
+    first_content_ns: int | None
+    problem: str | None
+
+    @property
+    def reader(self) -> Reader:
+        """The provider's reader of this exchange."""
+        ...
+
+    def finish(self) -> bool:
+        """Take the end; True when the answer is complete as far as it can tell."""
+        ...
+
+    def take_unreadable(self) -> None:
+        """Tell the reader that there is an answer which cannot be read."""
         ...
 
 
@@ -61,10 +82,12 @@ class Exchange:
 
     __slots__ = (
         "__weakref__",
+        "_answer",
         "_ended_ns",
         "_match",
         "_method",
         "_payload",
+        "_refusal",
         "_request",
         "_request_headers",
         "_snapshot",
@@ -108,7 +131,9 @@ class Exchange:
         self._request = request
         self._request_headers = request_headers
         self._snapshot = snapshot
+        self._answer: Answer | None = None
         self._payload: Payload | None = None
+        self._refusal: tuple[str, str | None] | None = None
         self._watch: weakref.ref[Any] | None = None
         self._ended_ns = 0
         self._start_us = time.time_ns() // 1000
@@ -118,9 +143,13 @@ class Exchange:
         """Take status and headers (names in lower case) of the answer."""
         self.http_status = status
         self.response_headers = headers
-        self._payload = Payload(
-            self.endpoint, status, headers, self._open_reader, want_content=self.engine.capture_content
+        self._payload = self._answer = Payload(
+            self.endpoint, status, headers, self.open_reader, want_content=self.engine.capture_content
         )
+
+    def answered_by(self, answer: Answer) -> None:
+        """Say that the answer does not come as bytes and through `feed`, but is what `answer` has at the end."""
+        self._answer = answer
 
     def watch(self, response: Any) -> None:
         """Notice when `response` is dropped without having been closed."""
@@ -179,6 +208,11 @@ class Exchange:
         """Sending or reading raised."""
         self._end("closed" if isinstance(error, GeneratorExit) else "failed", error)
 
+    def refused(self, kind: str, message: str | None) -> None:
+        """The protocol itself says that the call failed, and why."""
+        self._refusal = kind, message
+        self._end("failed", None)
+
     def abandoned(self) -> None:
         """Nobody will end it any more: the response is gone, or the process ends."""
         self._end("abandoned", None)
@@ -198,7 +232,8 @@ class Exchange:
             with _FINISH:
                 self._conclude(ending, error)
 
-    def _open_reader(self) -> Reader:
+    def open_reader(self) -> Reader:
+        """The provider's reader for the request."""
         request = ProviderRequest(
             method=self._method,
             host=self.host,
@@ -211,16 +246,18 @@ class Exchange:
 
     def _conclude(self, ending: Ending, error: BaseException | None) -> None:
         duration_ms = ((self._ended_ns or time.perf_counter_ns()) - self._start_ns) / 1e6
-        payload = self._payload
+        answer = self._answer
         # What cannot be read must not cost the fact that there was a call.
         complete, reading = ending == "exhausted", Reading(usage=Usage(flags=("unreadable",)))
         with _READ:
             complete, reading = self._read(ending)
+        if self._refusal is not None and reading.error_type is None:
+            reading.error_type, reading.error_message = self._refusal
         failed_status = self.http_status is not None and self.http_status >= 400
         status = _status(ending, error, complete=complete, failed=failed_status or reading.error_type is not None)
         info = self._error_info(reading, error if status != "ok" else None, failed=failed_status)
         self.attempt.ended(failed=status == "error")
-        if payload is not None and payload.problem is not None:
+        if answer is not None and answer.problem is not None:
             usage = reading.usage
             reading.usage = replace(usage, flags=(*usage.flags, "undecodable"))
         ready: list[Reading] = [] if reading.pending and status == "ok" else [reading]
@@ -229,17 +266,17 @@ class Exchange:
 
     def _read(self, ending: Ending) -> tuple[bool, Reading]:
         """Whether the answer is complete, and the facts in it."""
-        payload = self._payload
-        if payload is None:
-            reading = self._open_reader().reading(ended_early=True)
+        answer = self._answer
+        if answer is None:
+            reading = self.open_reader().reading(ended_early=True)
             reading.usage = Usage()
             return False, reading
-        complete = payload.finish()
-        if not complete and ending == "exhausted" and (payload.mode != "stream" or self.endpoint.unmarked_end):
-            if payload.mode == "binary":
-                payload.take_unreadable()
+        complete = answer.finish()
+        if not complete and ending == "exhausted" and (answer.mode != "stream" or self.endpoint.unmarked_end):
+            if answer.mode == "binary":
+                answer.take_unreadable()
             complete = True
-        return complete, payload.reader.reading(ended_early=not complete)
+        return complete, answer.reader.reading(ended_early=not complete)
 
     def _error_info(self, reading: Reading, error: BaseException | None, *, failed: bool) -> ErrorInfo | None:
         if reading.error_type is not None:
@@ -254,8 +291,8 @@ class Exchange:
         self, reading: Reading, main: Reading, status: Status, info: ErrorInfo | None, duration_ms: float
     ) -> None:
         is_main = reading is main
-        payload = self._payload
-        first_ns = payload.first_content_ns if payload is not None else None
+        answer = self._answer
+        first_ns = answer.first_content_ns if answer is not None else None
         attempt = self.attempt
         if reading.remote_id is not None:
             event_id = event_id_for_remote(self.provider.name, reading.remote_id)
@@ -276,7 +313,7 @@ class Exchange:
             error=info if is_main else None,
             http_status=self.http_status,
             # A list of charges (the lines of a batch) is no streamed answer.
-            stream=payload is not None and payload.mode == "stream" and not main.pending,
+            stream=answer is not None and answer.mode == "stream" and not main.pending,
             attempt=attempt.number,
             logical_call_id=attempt.logical_call_id(),
             response_id=reading.response_id,

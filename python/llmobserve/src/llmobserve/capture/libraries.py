@@ -36,4 +36,6 @@ LIBRARIES = (
     Library("aiohttp", ("aiohttp",), "llmobserve.capture.aiohttp_hooks:AiohttpHooks"),
     Library("urllib3", ("urllib3.connectionpool",), "llmobserve.capture.urllib3_hooks:Urllib3Hooks"),
     Library("http.client", ("http.client",), "llmobserve.capture.http_client_hooks:HttpClientHooks"),
+    Library("grpc", ("grpc._channel",), "llmobserve.capture.grpc_hooks:GrpcHooks"),
+    Library("grpc.aio", ("grpc.aio._call", "grpc.aio._channel"), "llmobserve.capture.grpc_aio_hooks:GrpcAioHooks"),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
+from llmobserve.providers.message_fields import MessageFields
 from llmobserve.wire import CallKind, Usage
 
 __all__ = [
@@ -163,6 +164,8 @@ class Endpoint:
     first content, only such events (and errors) are decoded."""
     summary_has_content: bool = False
     """The events that `summary` finds also hold the whole output, so that wanting content needs no others."""
+    messages: MessageFields | None = None
+    """Set for a gRPC method, whose path is `/package.Service/Method` and whose HTTP method is always POST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

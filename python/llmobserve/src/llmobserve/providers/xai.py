@@ -1,13 +1,20 @@
 """xAI: OpenAI's shape, where a chat's reasoning is outside its completion, and the charge is stated in ticks.
 
+xai-sdk goes over gRPC: its messages are read in their REST form.
+
 https://docs.x.ai/docs/api-reference, read 2026-11-21. A tick is a ten-billionth of a dollar.
 """
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from llmobserve.providers import xai_messages
 from llmobserve.providers.anthropic_shape import messages_endpoint
-from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
+from llmobserve.providers.base import Endpoint, LazyPattern, Provider, ProviderRequest, ReaderFactory, Reading
+from llmobserve.providers.message_fields import MessageFields
 from llmobserve.providers.openai_shape import (
     ChatReader,
     EmbeddingReader,
@@ -19,7 +26,8 @@ from llmobserve.providers.openai_shape import (
 )
 from llmobserve.providers.openai_shape.reader import ShapeReader
 from llmobserve.providers.quantities import Counters, as_mapping, usage_of, with_units
-from llmobserve.wire import Quantity, Usage
+from llmobserve.providers.xai_messages import in_json, spoken
+from llmobserve.wire import CallKind, Quantity, Usage
 
 __all__ = ["PROVIDER"]
 
@@ -104,6 +112,113 @@ class _Deferred(_Chat):
         return out
 
 
+class _InMessages(ShapeReader):
+    """Reads the same over gRPC."""
+
+    def __init__(self, request: ProviderRequest, match: "re.Match[str]", *, want_content: bool) -> None:
+        super().__init__(replace(request, body=in_json(request.body)), match, want_content=want_content)
+
+    def read_body(self, body: Any, status: int, headers: Mapping[str, str]) -> None:
+        """Take a whole answer."""
+        super().read_body(body if status >= 400 else in_json(body), status, headers)
+
+    def read_event(self, name: str | None, data: Any) -> None:
+        """Take one message of a stream."""
+        super().read_event(name, None if data is None else in_json(data))
+
+
+class _ChatMessages(_InMessages, _Chat):
+    """A chat, or the compaction of one."""
+
+
+class _EmbeddingMessages(_InMessages, _Embedding):
+    """Embeddings, whose usage counts vectors: the tokens are estimated."""
+
+
+class _ImageMessages(_InMessages, _Image):
+    """Images."""
+
+
+class _Order(_InMessages):
+    """The order of work that is fetched later and charged then."""
+
+    def reading(self, *, ended_early: bool = False) -> Reading:
+        """The facts so far."""
+        out = self.base_reading()
+        out.pending = not self.failed
+        return out
+
+
+class _Fetched(_InMessages):
+    """A look at such work: nothing while it is pending, and an error when it is lost."""
+
+    _state: str | None = None
+
+    def read_body(self, body: Any, status: int, headers: Mapping[str, str]) -> None:
+        """Take the state, and the answer where there is one."""
+        fields = as_mapping(body)
+        self._state = spoken(fields.get("status"), "")
+        super().read_body(body if status >= 400 else fields.get("response"), status, headers)
+
+    def of_job(self, out: Reading) -> Reading:
+        """The reading of the answer as that of the job."""
+        job = self.asked.get("request_id")
+        out.remote_id = job if isinstance(job, str) and job and not self.failed else None
+        out.pending = self._state == "pending"
+        if self._state in ("expired", "failed"):
+            out.error_type = out.error_type or self._state
+            out.usage = Usage()
+        return out
+
+
+class _FetchedChat(_Fetched, _Chat):
+    """A chat that was started before."""
+
+    def reading(self, *, ended_early: bool = False) -> Reading:
+        """The facts so far."""
+        return self.of_job(super().reading(ended_early=ended_early))
+
+
+class _FetchedVideo(_Fetched, _Cost):
+    """A video that was ordered before: its seconds, and its charge."""
+
+    _object: Mapping[str, Any] = {}
+
+    def take(self, body: Mapping[str, Any]) -> None:
+        """Take the finished job."""
+        self.take_identity(body)
+        self._object = body
+        self.take_error(body.get("error"))
+
+    def reading(self, *, ended_early: bool = False) -> Reading:
+        """The facts so far."""
+        out = self.base_reading()
+        seconds = Counters().whole(as_mapping(self._object.get("video")), "duration")
+        out.usage = usage_of({} if seconds is None else {"output_seconds": seconds}, self.usage_raw)
+        return self.of_job(out)
+
+
+def _method(
+    name: str, operation: str, reader: ReaderFactory, messages: MessageFields, kind: CallKind = "llm"
+) -> Endpoint:
+    path = LazyPattern("/xai_api" + re.escape(f".{name}"))
+    return Endpoint(operation=operation, kind=kind, methods=("POST",), path=path, reader=reader, messages=messages)
+
+
+_METHODS = (
+    _method("Chat/GetCompletion", "chat.completions", _ChatMessages, xai_messages.CHAT),
+    _method("Chat/GetCompletionChunk", "chat.completions", _ChatMessages, xai_messages.CHAT),
+    _method("Chat/StartDeferredCompletion", "chat.completions", _Order, xai_messages.CHAT),
+    _method("Chat/GetDeferredCompletion", "chat.completions", _FetchedChat, xai_messages.DEFERRED),
+    _method("Chat/CompactContext", "chat.compact", _ChatMessages, xai_messages.COMPACTION),
+    _method("Embedder/Embed", "embeddings", _EmbeddingMessages, xai_messages.EMBEDDING, "embedding"),
+    _method("Image/GenerateImage", "images", _ImageMessages, xai_messages.IMAGE, "image"),
+    _method("Video/GenerateVideo", "videos", _Order, xai_messages.VIDEO, "video"),
+    _method("Video/ExtendVideo", "videos", _Order, xai_messages.VIDEO, "video"),
+    _method("Video/GetDeferredVideo", "videos", _FetchedVideo, xai_messages.VIDEO_JOB, "video"),
+)
+
+
 PROVIDER = Provider(
     name="xai",
     endpoints=(
@@ -126,6 +241,7 @@ PROVIDER = Provider(
             },
         ),
         messages_endpoint(_PREFIX),
+        *_METHODS,
     ),
     request_id_headers=("x-request-id",),
 )
