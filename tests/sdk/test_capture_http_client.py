@@ -294,11 +294,11 @@ def test_answer_never_asked_for() -> None:
         assert [call.status for call in recorded.calls] == ["cancelled", "abandoned"]
 
 
-def test_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_through_a_proxy() -> None:
     with Loopback(json_answer(chat_completion())) as proxy, Loopback() as other, observed(other) as recorded:
-        monkeypatch.setenv("http_proxy", proxy.url)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": proxy.url}))
         request = urllib.request.Request(f"http://api.openai.com{PATH}?k=v", ASKED, JSON)
-        with urllib.request.urlopen(request) as response:
+        with opener.open(request) as response:
             assert json.loads(response.read())["id"] == "chatcmpl-1"
         assert proxy.ledger[0].target == f"http://api.openai.com{PATH}?k=v"
         assert (recorded.one.host, recorded.one.provider) == ("api.openai.com", "openai")
