@@ -257,6 +257,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prices/book": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Price Book
+         * @description Check a price book, a file as `./dev prices pack` writes it, and take it: calls are priced with it from now on.
+         *
+         *     What is stored keeps its cost. The book is for all projects, so a key can do this only where its project is the
+         *     only one.
+         */
+        post: operations["price_book_api_v1_prices_book_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prices/history": {
         parameters: {
             query?: never;
@@ -339,6 +362,48 @@ export interface paths {
          * @description Give a project another name; its id stays.
          */
         patch: operations["rename_project_api_v1_projects__project_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/reprice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reprice
+         * @description Begin to price stored calls of the project again with the price book and rules of now.
+         *
+         *     Costs that providers reported stay. One re-pricing runs in a project at a time: another is answered with 409.
+         */
+        post: operations["reprice_api_v1_reprice_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reprice/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reprice Job
+         * @description How far a re-pricing is; at its end the differences by model and month.
+         */
+        get: operations["reprice_job_api_v1_reprice__job_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/runs": {
@@ -549,6 +614,33 @@ export interface components {
             usd: string;
         };
         /**
+         * CostVersion
+         * @description A cost that was said of a call until it was priced again.
+         */
+        CostVersion: {
+            /** Cost Reason */
+            cost_reason: string | null;
+            /** Cost State */
+            cost_state: string | null;
+            /** Cost Usd */
+            cost_usd: string | null;
+            /** Job Id */
+            job_id: string;
+            /** Price Book */
+            price_book: string | null;
+            /** Priced Model */
+            priced_model: string | null;
+            /** Receipt */
+            receipt: components["schemas"]["CostLine"][];
+            /**
+             * Replaced At
+             * Format: date-time
+             */
+            replaced_at: string;
+            /** Table Usd */
+            table_usd: string | null;
+        };
+        /**
          * EventDetail
          * @description Everything that is known of one event.
          */
@@ -562,6 +654,8 @@ export interface components {
             /** Clock Skew Ms */
             clock_skew_ms: number | null;
             content: components["schemas"]["ContentBody"] | null;
+            /** Cost History */
+            cost_history: components["schemas"]["CostVersion"][];
             /** Cost Reason */
             cost_reason: string | null;
             /** Details */
@@ -750,6 +844,66 @@ export interface components {
             store: string;
             /** Version */
             version: string;
+        };
+        /**
+         * PriceBookDiff
+         * @description A price book against the one in use.
+         */
+        PriceBookDiff: {
+            /** Changes */
+            changes: components["schemas"]["PriceChange"][];
+            /** New Version */
+            new_version: string;
+            /** Old Version */
+            old_version: string;
+            /** Past Changes */
+            past_changes: number;
+            /** Providers */
+            providers: components["schemas"]["ProviderChanges"][];
+            /** Sha256 */
+            sha256: string;
+            /** Taken */
+            taken: boolean;
+            /** Truncated */
+            truncated: boolean;
+        };
+        /**
+         * PriceChange
+         * @description One difference.
+         */
+        PriceChange: {
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed";
+            /** Conditions */
+            conditions: string;
+            /** Model */
+            model: string | null;
+            /** New */
+            new: string | null;
+            /** New Usd */
+            new_usd: string | null;
+            /** Old */
+            old: string | null;
+            /** Old Usd */
+            old_usd: string | null;
+            /** Past */
+            past: boolean;
+            /** Per */
+            per: number | null;
+            /** Percent */
+            percent: string | null;
+            /** Provider */
+            provider: string;
+            /** Subject */
+            subject: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "rate" | "model" | "matching";
         };
         /**
          * PriceHistory
@@ -1078,6 +1232,20 @@ export interface components {
             name: string;
         };
         /**
+         * ProviderChanges
+         * @description Number of differences of one provider.
+         */
+        ProviderChanges: {
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /** Provider */
+            provider: string;
+            /** Removed */
+            removed: number;
+        };
+        /**
          * RateRequest
          * @description A rate of the project's own.
          */
@@ -1088,6 +1256,113 @@ export interface components {
             rate_usd: number | string;
             /** Unit */
             unit: string;
+        };
+        /**
+         * RepriceFilter
+         * @description Which calls are priced again; `None` = whatever it is.
+         */
+        RepriceFilter: {
+            /** Model */
+            model?: string | null;
+            /** Provider */
+            provider?: string | null;
+            /** State */
+            state?: ("priced" | "provider_reported" | "estimated" | "unpriced" | "free") | null;
+            /** Time From */
+            time_from?: string | null;
+            /** Time To */
+            time_to?: string | null;
+        };
+        /**
+         * RepriceJob
+         * @description A re-pricing: dry runs change nothing.
+         */
+        RepriceJob: {
+            /** Actor */
+            actor: string;
+            /** Calls Done */
+            calls_done: number;
+            /** Calls Found */
+            calls_found: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Dry Run */
+            dry_run: boolean;
+            /** Error */
+            error: string | null;
+            filter: components["schemas"]["RepriceFilter"];
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: string;
+            /** Price Book */
+            price_book: string;
+            /** Project Id */
+            project_id: string;
+            /** Rows */
+            rows: components["schemas"]["RepriceRow"][];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "done" | "failed";
+            total: components["schemas"]["RepriceRow"];
+            /** Truncated */
+            truncated: boolean;
+        };
+        /**
+         * RepriceRequest
+         * @description Which calls to price again, and whether to apply it.
+         */
+        RepriceRequest: {
+            /**
+             * Dry Run
+             * @default true
+             */
+            dry_run: boolean;
+            /** Model */
+            model?: string | null;
+            /** Provider */
+            provider?: string | null;
+            /** State */
+            state?: ("priced" | "provider_reported" | "estimated" | "unpriced" | "free") | null;
+            /** Time From */
+            time_from?: string | null;
+            /** Time To */
+            time_to?: string | null;
+        };
+        /**
+         * RepriceRow
+         * @description Calls of one model in one month, before and after.
+         */
+        RepriceRow: {
+            /** Calls */
+            calls: number;
+            /** Changed */
+            changed: number;
+            /** Difference Usd */
+            difference_usd: string;
+            /** Model */
+            model: string;
+            /** Month */
+            month: string;
+            /** New Usd */
+            new_usd: string | null;
+            /** Old Usd */
+            old_usd: string | null;
+            /** Provider */
+            provider: string;
+            /** States After */
+            states_after: {
+                [key: string]: number;
+            };
+            /** States Before */
+            states_before: {
+                [key: string]: number;
+            };
         };
         /**
          * RunDetail
@@ -1840,6 +2115,46 @@ export interface operations {
             };
         };
     };
+    price_book_api_v1_prices_book_post: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change. */
+                dry_run?: boolean;
+                /** @description Take a book whose check is older than that of the one in use. */
+                older?: boolean;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceBookDiff"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     history_api_v1_prices_history_get: {
         parameters: {
             query: {
@@ -2002,6 +2317,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reprice_api_v1_reprice_post: {
+        parameters: {
+            query?: {
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepriceRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepriceJob"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reprice_job_api_v1_reprice__job_id__get: {
+        parameters: {
+            query?: {
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepriceJob"];
                 };
             };
             /** @description What is wrong and what to do */

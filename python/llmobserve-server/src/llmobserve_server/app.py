@@ -17,9 +17,11 @@ from llmobserve_server.api import (
     keys,
     live,
     meta,
+    price_book,
     price_rules,
     prices,
     projects,
+    reprice,
     runs,
     session,
     static,
@@ -36,7 +38,9 @@ from llmobserve_server.auth.deployment import deployment_of
 from llmobserve_server.auth.gate import Gate
 from llmobserve_server.control.database import ControlDatabase, open_control
 from llmobserve_server.ingest import Ingestor
+from llmobserve_server.jobs.reprice import Repricings
 from llmobserve_server.pricing import Books, ProjectRules, pricer_of
+from llmobserve_server.pricing.book_file import MAX_BOOK_BYTES
 from llmobserve_server.settings import ServerSettings
 from llmobserve_server.store.open import open_store
 from llmobserve_server.store.protocol import Store
@@ -56,10 +60,12 @@ _API_ROUTERS = (
     totals.router,
     fields.router,
     prices.router,
+    price_book.router,
+    reprice.router,
     price_rules.router,
 )
 _PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem, "description": "What is wrong and what to do"}}
-_INGEST_PATHS = frozenset({"/v1/events", "/events"})
+_INGEST_PATHS = ("/v1/events", "/events")
 
 
 class Databases:
@@ -85,7 +91,7 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
     """The whole server as one ASGI application; it closes the databases when it ends.
 
     `databases`: open ones to use; `None` opens them when the application starts. While it runs, `app.state` has
-    `store`, `control`, `books`, `project_rules`, `ingestor`, `readers`, `gate` and `live_streams`.
+    `store`, `control`, `books`, `project_rules`, `repricings`, `ingestor`, `readers`, `gate` and `live_streams`.
     """
     deployment = deployment_of(settings)
     app = FastAPI(
@@ -101,7 +107,7 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
             Middleware(SecurityHeaders),
             Middleware(HostCheck, deployment=deployment),
             Middleware(Prefix, prefix=deployment.prefix),
-            Middleware(BodyLimits, ingest_paths=_INGEST_PATHS, ingest_max_bytes=settings.max_body_mb * _MB),
+            Middleware(BodyLimits, max_bytes=_body_limits(settings)),
             Middleware(CatchUnexpected),
         ],
     )
@@ -114,6 +120,10 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
         app.include_router(router, prefix=_API, responses=_PROBLEMS)
     app.include_router(static.router)
     return app
+
+
+def _body_limits(settings: ServerSettings) -> dict[str, int]:
+    return {**dict.fromkeys(_INGEST_PATHS, settings.max_body_mb * _MB), f"{_API}/prices/book": MAX_BOOK_BYTES}
 
 
 @asynccontextmanager
@@ -132,6 +142,10 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
         app.state.ingestor = Ingestor(databases.store, pricer, settings)
         app.state.ingestor.start()
         stack.callback(app.state.ingestor.stop)
+        rules = app.state.project_rules
+        app.state.repricings = Repricings(databases.store, databases.control, app.state.books, rules)
+        app.state.repricings.resume()
+        stack.callback(app.state.repricings.stop)
         app.state.live_streams = LiveStreams()
         stack.callback(app.state.live_streams.end)
         yield

@@ -41,6 +41,9 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/price-rules/preview"): "read",
     ("PATCH", "/api/v1/price-rules/{rule_id}"): "admin",
     ("POST", "/api/v1/price-rules/{rule_id}/end"): "admin",
+    ("POST", "/api/v1/prices/book"): "admin",
+    ("POST", "/api/v1/reprice"): "admin",
+    ("GET", "/api/v1/reprice/{job_id}"): "admin",
     ("GET", "/api/v1/live"): "read",
     ("GET", "/{path:path}"): "open",
 }

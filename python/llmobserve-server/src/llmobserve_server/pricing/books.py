@@ -14,7 +14,7 @@ from typing import Any, cast
 from llmobserve.pricing import PriceBook, load_price_book
 from llmobserve_server.errors import BadRequest, StoreError
 
-__all__ = ["Books", "LoadedBook"]
+__all__ = ["Books", "LoadedBook", "loaded_now"]
 
 _CHOICE = "current.json"
 _logger = logging.getLogger(__name__)

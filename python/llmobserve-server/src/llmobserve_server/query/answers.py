@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 __all__ = [
     "ContentBody",
     "CostLine",
+    "CostVersion",
     "EventDetail",
     "EventList",
     "EventRow",
@@ -209,6 +210,21 @@ class ContentBody(Model):
     redactions: int
 
 
+class CostVersion(Model):
+    """A cost that was said of a call until it was priced again."""
+
+    cost_usd: Money | None
+    cost_state: str | None
+    cost_reason: str | None
+    receipt: list[CostLine]
+    price_book: str | None
+    priced_model: str | None
+    table_usd: Money | None
+    replaced_at: datetime
+    job_id: str
+    """The re-pricing that replaced it."""
+
+
 class EventDetail(Model):
     """Everything that is known of one event."""
 
@@ -246,6 +262,8 @@ class EventDetail(Model):
     clock_skew_ms: float | None
     notes: list[str]
     """What the collector changed or noticed (time clamped, text cut, …)."""
+    cost_history: list[CostVersion]
+    """Costs that were said before, the latest first; empty where the call was never priced again."""
 
 
 class TotalsRow(Model):

@@ -9,7 +9,8 @@ from typing import Any, cast
 from sqlalchemy import Table
 
 from llmobserve_server.errors import NotFound
-from llmobserve_server.query.answers import ContentBody, CostLine, EventDetail
+from llmobserve_server.query.answers import ContentBody, CostLine, CostVersion, EventDetail
+from llmobserve_server.query.cost_history import earlier_costs
 from llmobserve_server.query.events import event_row
 from llmobserve_server.query.window import Scope, as_utc, id_time
 from llmobserve_server.store.protocol import Row, Store
@@ -27,7 +28,8 @@ def get_event(store: Store, scope: Scope, event_id: str) -> EventDetail:
     if row is None:
         raise NotFound(f"There is no event {event_id[:80]!r} in this project.", field="event_id")
     content = store.fetch(scope.unbounded().select(contents, contents).where(contents.c.event_id == event_id).limit(1))
-    return _detail(row, content[0] if content else None)
+    earlier = earlier_costs(store, scope, row, _line) if row["type"] == "call" else []
+    return _detail(row, content[0] if content else None, earlier)
 
 
 def _find(store: Store, scope: Scope, event_id: str) -> Row | None:
@@ -48,7 +50,7 @@ def _fetch(store: Store, scope: Scope, table: Table, event_id: str) -> Row | Non
     return rows[0] if rows else None
 
 
-def _detail(row: Row, content: Row | None) -> EventDetail:
+def _detail(row: Row, content: Row | None, earlier: list[CostVersion]) -> EventDetail:
     return EventDetail(
         row=event_row(row),
         received_at=as_utc(row["received_at"]),
@@ -81,6 +83,7 @@ def _detail(row: Row, content: Row | None) -> EventDetail:
         sdk_version=row["sdk_version"],
         clock_skew_ms=row["clock_skew_ms"],
         notes=list(row["notes"] or ()),
+        cost_history=earlier,
     )
 
 
