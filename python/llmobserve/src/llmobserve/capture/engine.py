@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from llmobserve.capture.attempts import next_attempt
 from llmobserve.capture.exchange import Exchange, SentRequest
@@ -11,6 +12,9 @@ from llmobserve.providers.registry import Registry
 from llmobserve.settings import Settings
 from llmobserve.wire import CallEvent, ContentRecord
 
+if TYPE_CHECKING:
+    from llmobserve.capture.session import Session
+
 __all__ = ["Engine", "Sink"]
 
 Sink = Callable[[CallEvent, ContentRecord | None, Snapshot], None]
@@ -18,8 +22,16 @@ Sink = Callable[[CallEvent, ContentRecord | None, Snapshot], None]
 _BEGIN = guarded("capture.begin")
 
 
+class UnderWay(Protocol):
+    """What an engine owns until it has ended: an exchange or a session."""
+
+    def abandoned(self) -> None:
+        """Make the events of what nobody will end any more."""
+        ...
+
+
 class Engine:
-    """Recognises requests and owns their exchanges until each has become an event."""
+    """Recognises requests and owns their exchanges and sessions until each has become an event."""
 
     def __init__(self, sink: Sink, settings: Settings, remind: Callable[[], None] | None = None) -> None:
         """`remind` is called, perhaps by the garbage collector, when there is something to `sweep`.
@@ -29,9 +41,9 @@ class Engine:
         self.sink = sink
         self.capture_content = settings.capture_content
         self.registry = Registry(settings.hosts)
-        self._open: dict[int, Exchange] = {}
+        self._open: dict[int, UnderWay] = {}
         self._remind = remind
-        self._left_behind: deque[Exchange] = deque()
+        self._left_behind: deque[UnderWay] = deque()
 
     def begin(
         self,
@@ -70,11 +82,44 @@ class Engine:
             return exchange
         return None
 
-    def forget(self, exchange: Exchange) -> bool:
+    def begin_session(self, *, host: str, port: int | None, path: str, query: str, transport: str) -> "Session | None":
+        """Start to observe a WebSocket connection; `None` when it is not a priced one.
+
+        `port` is `None` if it is that of the scheme.
+        """
+        provider = self.registry.provider_for(host, port)
+        if provider is None or not provider.sockets:
+            return None
+        with _BEGIN:
+            found = self.registry.socket_for(provider, path)
+            if found is None or suppressed():
+                return None
+            from llmobserve.capture.session import Session  # few applications open one
+
+            if self._left_behind:
+                self.sweep()
+            session = Session(
+                self,
+                (provider, *found),
+                host=host if port is None else f"{host}:{port}",
+                path=path,
+                query=query,
+                transport=transport,
+                snapshot=current(),
+            )
+            self._open[id(session)] = session
+            return session
+        return None
+
+    def holds(self, session: UnderWay) -> bool:
+        """True until it has ended or is the business of another process."""
+        return id(session) in self._open
+
+    def forget(self, exchange: UnderWay) -> bool:
         """Take the exchange out; True for the one caller that may conclude it."""
         return self._open.pop(id(exchange), None) is not None
 
-    def leave_behind(self, exchange: Exchange) -> None:
+    def leave_behind(self, exchange: UnderWay) -> None:
         """Keep an exchange whose response was collected, for the next `sweep`. Takes no lock."""
         self._left_behind.append(exchange)
         if self._remind is not None:

@@ -38,4 +38,7 @@ LIBRARIES = (
     Library("http.client", ("http.client",), "llmobserve.capture.http_client_hooks:HttpClientHooks"),
     Library("grpc", ("grpc._channel",), "llmobserve.capture.grpc_hooks:GrpcHooks"),
     Library("grpc.aio", ("grpc.aio._call", "grpc.aio._channel"), "llmobserve.capture.grpc_aio_hooks:GrpcAioHooks"),
+    Library("websockets", ("websockets.client",), "llmobserve.capture.websockets_hooks:WebsocketsHooks"),
+    Library("aiohttp", ("aiohttp.client",), "llmobserve.capture.aiohttp_websocket_hooks:AiohttpWebsocketHooks"),
+    Library("httpx2", ("httpx2.websockets._api",), "llmobserve.capture.httpx2_websocket_hooks:Httpx2WebsocketHooks"),
 )

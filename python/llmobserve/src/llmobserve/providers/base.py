@@ -9,10 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llmobserve.providers.message_fields import MessageFields
 from llmobserve.wire import CallKind, Usage
+
+if TYPE_CHECKING:
+    from llmobserve.providers.sockets import SocketEndpoint
 
 __all__ = [
     "Endpoint",
@@ -174,6 +177,8 @@ class Provider:
 
     name: str
     endpoints: tuple[Endpoint, ...] = ()
+    sockets: "tuple[SocketEndpoint, ...]" = ()
+    """Its WebSocket sessions (`sockets.py`)."""
     request_id_headers: tuple[str, ...] = ("x-request-id", "request-id")
     dimensions_of_host: Callable[[str], Mapping[str, str]] | None = None
     """What the host says about the price (its region), given its name, with port if the URL had one."""

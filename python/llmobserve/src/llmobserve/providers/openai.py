@@ -2,6 +2,7 @@
 
 from llmobserve.providers.base import Provider
 from llmobserve.providers.openai_shape import shape_endpoints
+from llmobserve.providers.openai_shape.sockets import shape_sockets
 
 __all__ = ["PROVIDER"]
 
@@ -20,6 +21,7 @@ def _region_of(host: str) -> dict[str, str]:
 PROVIDER = Provider(
     name="openai",
     endpoints=shape_endpoints(_PREFIX),
+    sockets=shape_sockets(_PREFIX),
     request_id_headers=("x-request-id",),
     dimensions_of_host=_region_of,
 )

@@ -4,10 +4,14 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from llmobserve.guard import guarded
 from llmobserve.providers.base import Endpoint, Provider
 from llmobserve.providers.hosts import SITES, name_at
+
+if TYPE_CHECKING:
+    from llmobserve.providers.sockets import SocketEndpoint
 
 __all__ = ["PROVIDER_NAMES", "Registry", "load_provider"]
 
@@ -69,4 +73,13 @@ class Registry:
                 match = endpoint.path.fullmatch(path)
                 if match is not None:
                     return endpoint, match
+        return None
+
+    @staticmethod
+    def socket_for(provider: Provider, path: str) -> "tuple[SocketEndpoint, re.Match[str]] | None":
+        """The session that a WebSocket handshake opens, `None` when it is not a priced one."""
+        for endpoint in provider.sockets:
+            match = endpoint.path.fullmatch(path)
+            if match is not None:
+                return endpoint, match
         return None
