@@ -7,8 +7,9 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmobserve.pricing import PriceRequest, price_amount, price_call
+from llmobserve.pricing import PriceOverlay, PriceRequest, PriceRule, price_amount, price_call
 from llmobserve.pricing.book import load_price_book
+from llmobserve.pricing.overlay import OwnRate
 from llmobserve.wire import Cost, Quantity, Usage
 
 NOW_US = 1_794_312_000_000_000  # 2026-11-10T12:00:00Z
@@ -145,3 +146,59 @@ def test_the_short_way_gives_the_same_state_and_amount(
     whole = price_call(call)
     assert price_amount(call) == (whole.state, whole.usd)
     assert price_amount(call) == (whole.state, whole.usd)
+
+
+@given(
+    model=MODELS,
+    data=st.data(),
+    percent=st.decimals(0, 100, places=6),
+    dimensions=st.dictionaries(st.sampled_from(["service_tier", "batch"]), st.sampled_from(["flex", "true"])),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_discount_is_taken_off_the_exact_sum_before_it_is_rounded(
+    model: tuple[str, str, tuple[str, ...]], data: st.DataObject, percent: Decimal, dimensions: dict[str, str]
+) -> None:
+    provider, name, units = model
+    call = _call(provider, name, data.draw(st.dictionaries(st.sampled_from(units), QUANTITIES, min_size=1)), dimensions)
+    rule = PriceRule(id="r", kind="discount", provider=provider, from_us=0, percent=percent)
+    plain, less = price_call(call), price_call(call, overlay=PriceOverlay([rule]))
+    assert less.state == plain.state
+    if plain.usd is None or less.usd is None:
+        assert plain.usd == less.usd
+        return
+    exact = sum((Fraction(line.quantity) * Fraction(line.rate_usd) / line.per for line in plain.lines), Fraction(0))
+    assert Fraction(less.usd) == round(exact * (100 - Fraction(percent)) / 100 * 10**12) / Fraction(10**12)
+
+
+@given(
+    model=MODELS, data=st.data(), at_us=st.integers(min_value=1_700_000_000_000_000, max_value=1_830_000_000_000_000)
+)
+@settings(max_examples=300, deadline=None)
+def test_rules_about_other_models_change_nothing(
+    model: tuple[str, str, tuple[str, ...]], data: st.DataObject, at_us: int
+) -> None:
+    provider, name, units = model
+    call = _call(provider, name, data.draw(st.dictionaries(st.sampled_from(units), QUANTITIES, min_size=1)), {}, at_us)
+    rates = (OwnRate(unit=units[0], usd=Decimal(1), per=1),)
+    overlay = PriceOverlay(
+        [
+            PriceRule(id="1", kind="override", provider=provider, model=f"{name}-other", from_us=0, rates=rates),
+            PriceRule(id="2", kind="override", provider=provider, from_us=at_us + 1, rates=rates),
+            PriceRule(id="3", kind="free", provider=provider, from_us=0, until_us=at_us),
+            PriceRule(id="4", kind="discount", provider="nobody", model=name, from_us=0, percent=Decimal(50)),
+        ]
+    )
+    assert price_call(call, overlay=overlay) == price_call(call)
+
+
+def _call(
+    provider: str, model: str, units: Mapping[str, Quantity], dimensions: Mapping[str, str], at_us: int = NOW_US
+) -> PriceRequest:
+    return PriceRequest(
+        provider=provider,
+        operation="chat.completions",
+        response_model=model,
+        usage=Usage(units=units, source="response"),
+        dimensions=dimensions,
+        at_us=at_us,
+    )
