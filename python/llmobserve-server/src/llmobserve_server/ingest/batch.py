@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from llmobserve.wire import CallEvent, SpanEvent, Verdict
+from llmobserve_server.estimates import Estimator
 from llmobserve_server.ingest.checks import MAX_QUANTITY, SHORT, Notes
 from llmobserve_server.ingest.decode import ContentText, Rejected, decode_record, id_of
 from llmobserve_server.ingest.envelope import Envelope
+from llmobserve_server.ingest.estimated_calls import REPAIRED, estimate_again
 from llmobserve_server.ingest.rows import Arrival, call_row, content_row, span_row
 from llmobserve_server.pricing import Pricer
 from llmobserve_server.store.protocol import WriteBatch
@@ -16,7 +18,6 @@ __all__ = ["BatchRows", "PlacedRow", "batch_rows", "dead_letter"]
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _MAX_BODY_BYTES = 64 * 1024
-_REPAIRED = "Characters that cannot be stored were replaced."
 
 PlacedRow = tuple[int, dict[str, Any]]
 """Position in the batch, and the row."""
@@ -34,6 +35,8 @@ class BatchRows:
     contents: list[PlacedRow] = field(default_factory=list[PlacedRow])
     dead_letters: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     rejected: list[Verdict] = field(default_factory=list[Verdict])
+    estimated: list[tuple[int, CallEvent]] = field(default_factory=list[tuple[int, CallEvent]])
+    """Place in `events` and record of the calls whose usage is the sender's estimate."""
 
     def __len__(self) -> int:
         return len(self.events) + len(self.span_starts) + len(self.contents) + len(self.dead_letters)
@@ -66,8 +69,13 @@ def dead_letter(batch: BatchRows, position: int, event_id: str | None, reason: s
     }
 
 
-def batch_rows(envelope: Envelope, project_id: str, received_us: int, pricer: Pricer) -> BatchRows:
-    """The rows of `envelope` for one project, received at `received_us` by this machine's clock. Never raises."""
+def batch_rows(
+    envelope: Envelope, project_id: str, received_us: int, pricer: Pricer, estimator: Estimator | None = None
+) -> BatchRows:
+    """The rows of `envelope` for one project, received at `received_us` by this machine's clock.
+
+    Raises StoreError when the rules by which the project prices its calls cannot be read.
+    """
     arrival = _arrival(envelope, project_id, received_us)
     batch = BatchRows(project_id, _short(envelope.batch_id) or "", arrival.received_at)
     for position, raw in enumerate(envelope.events):
@@ -76,14 +84,18 @@ def batch_rows(envelope: Envelope, project_id: str, received_us: int, pricer: Pr
             _place(batch, position, text, arrival, pricer)
         except Rejected as reason:
             batch.reject(position, id_of(text), str(reason), text)
+    if batch.estimated and estimator is not None:
+        estimate_again(batch, arrival, pricer, estimator)
     return batch
 
 
 def _place(batch: BatchRows, position: int, text: bytes, arrival: Arrival, pricer: Pricer) -> None:
     record, repaired = decode_record(text)
-    notes: Notes = [_REPAIRED] if repaired else []
+    notes: Notes = [REPAIRED] if repaired else []
     if isinstance(record, CallEvent):
         batch.events.append((position, call_row(record, arrival, pricer, notes)))
+        if record.usage.source == "estimated":
+            batch.estimated.append((len(batch.events) - 1, record))
     elif isinstance(record, SpanEvent):
         rows = batch.span_starts if record.status == "running" else batch.events
         rows.append((position, span_row(record, arrival, notes)))

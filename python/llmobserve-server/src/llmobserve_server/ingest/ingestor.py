@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from llmobserve.wire import BatchAnswer, now_us
 from llmobserve_server.errors import Overloaded, ServerError, StoreError
+from llmobserve_server.estimates import Estimator
 from llmobserve_server.ingest.batch import BatchRows, batch_rows
 from llmobserve_server.ingest.body import BodyLimits, read_body
 from llmobserve_server.ingest.checks import MAX_QUANTITY
@@ -69,6 +70,7 @@ class Ingestor:
         self._limits = BodyLimits(chosen.max_body_mb * _MB, chosen.max_decoded_mb * _MB)
         self._max_waiting_bytes = max(chosen.ingest_queue_mb * _MB, self._limits.decoded_bytes)
         self._max_waiting_batches = chosen.ingest_queue_batches
+        self._estimator = Estimator(store)
         self._feed = Feed()
         self._committer = Committer(store, self._feed.publish, self._measured)
         self._decoders: ThreadPoolExecutor | None = None
@@ -164,7 +166,7 @@ class Ingestor:
         with self._lock:
             self._stats.batches += 1
             _add_dropped(self._stats.dropped_by_senders, envelope.dropped)
-        return batch_rows(envelope, project_id, now_us(), self._price)
+        return batch_rows(envelope, project_id, now_us(), self._price, self._estimator)
 
     def _measured(self, seconds: float, rows: int) -> None:
         with self._lock:

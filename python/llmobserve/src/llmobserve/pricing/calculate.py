@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 
 from llmobserve.pricing.book import PriceBook, load_price_book
+from llmobserve.pricing.doubts import usage_doubts
 from llmobserve.pricing.lookup import plan_of
 from llmobserve.pricing.overlaid import overlaid_plan
 from llmobserve.pricing.overlay import RULE_PRICE_PREFIX, PriceOverlay
@@ -208,20 +209,10 @@ def _doubt(call: PriceRequest, note: str | None, *, estimated: bool) -> str | No
     if not (note or usage.flags or estimated or usage.source == "estimated"):
         return None
     doubts = [note] if note else []
-    if usage.source == "estimated":
-        doubts.append("The usage was estimated, not reported by the provider.")
-    if usage.flags:
-        doubts.extend(_FLAGS[flag] for flag in usage.flags if flag in _FLAGS)
+    doubts += usage_doubts(usage)
     if estimated:
         doubts.append("The price is an approximation of how the provider bills.")
     return " ".join(doubts) or None
-
-
-_FLAGS = {
-    "partial": "The stream ended early: the usage is what had been reported until then.",
-    "sum_mismatch": "The reported units do not add up to the provider's own total.",
-    "malformed": "A part of the reported usage was not a sane number and is left out.",
-}
 
 
 def _rounded(total: Decimal) -> Decimal:
