@@ -219,7 +219,7 @@ def test_redirect_is_no_call(name: str) -> None:
 def test_attempts_of_one_call(name: str) -> None:
     busy = json_answer({"error": {"message": "busy", "type": "overloaded"}}, status=503)
     with Loopback(busy, busy, json_answer(chat_completion())) as server, observed(server) as recorded:
-        while CLIENTS[name](server.url + PATH, ASKED, "whole")[0] == 503:
+        while CLIENTS[name](server.url + PATH, ASKED + b" ", "whole")[0] == 503:
             pass
         assert len(server.ledger) == 3
     assert [(call.status, call.attempt) for call in recorded.calls] == [("error", 0), ("error", 1), ("ok", 2)]

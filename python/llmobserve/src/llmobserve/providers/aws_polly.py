@@ -4,15 +4,15 @@ The answer states the characters in the header `x-amzn-RequestCharacters`, a tas
 (https://docs.aws.amazon.com/polly/latest/dg/API_SynthesizeSpeech.html, read 2026-11-21).
 """
 
-from llmobserve.providers.aws_target import aws_region
+from llmobserve.providers.aws_target import AwsCallReader, aws_region
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
-from llmobserve.providers.call_reader import CallReader, text_or_none, whole_text
+from llmobserve.providers.call_reader import text_or_none, whole_text
 from llmobserve.providers.quantities import as_mapping
 
 __all__ = ["PROVIDER"]
 
 
-class SpeechReader(CallReader):
+class SpeechReader(AwsCallReader):
     """Reads speech. The characters are known even when the audio was not read."""
 
     def identify(self, out: Reading) -> None:

@@ -4,9 +4,9 @@ Groups of operations: https://aws.amazon.com/rekognition/pricing/, read 2026-11-
 are seen complete, which is where the answer states their length.
 """
 
-from llmobserve.providers.aws_target import aws_operation, aws_region
+from llmobserve.providers.aws_target import AwsCallReader, aws_operation, aws_region
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
-from llmobserve.providers.call_reader import CallReader, as_items, seconds_of, text_or_none
+from llmobserve.providers.call_reader import as_items, seconds_of, text_or_none
 from llmobserve.providers.quantities import as_mapping
 from llmobserve.wire import Usage
 
@@ -48,7 +48,7 @@ _VIDEO = frozenset(
 )
 
 
-class VisionReader(CallReader):
+class VisionReader(AwsCallReader):
     """Reads all operations; those that are not billed are no charge."""
 
     def identify(self, out: Reading) -> None:

@@ -5,9 +5,9 @@ it is known the usage is unknown and the call unpriced
 (https://docs.aws.amazon.com/transcribe/latest/APIReference/API_TranscriptionJob.html, read 2026-11-21).
 """
 
-from llmobserve.providers.aws_target import aws_operation, aws_region
+from llmobserve.providers.aws_target import AwsCallReader, aws_operation, aws_region
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
-from llmobserve.providers.call_reader import CallReader, text_or_none
+from llmobserve.providers.call_reader import text_or_none
 from llmobserve.providers.quantities import as_mapping
 from llmobserve.wire import Usage
 
@@ -21,7 +21,7 @@ _JOBS = {
 """Operation → key of the job, beginning of its fields, product."""
 
 
-class JobReader(CallReader):
+class JobReader(AwsCallReader):
     """Reads what is asked about jobs; everything else is no charge."""
 
     def describe(self, out: Reading, *, ended_early: bool) -> None:

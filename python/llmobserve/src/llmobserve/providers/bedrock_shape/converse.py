@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import unquote
 
+from llmobserve.providers.aws_target import aws_error_type
 from llmobserve.providers.base import Reading
 from llmobserve.providers.own_shape import OwnReader, text_of
 from llmobserve.providers.prompt_text import prompt_text
@@ -81,6 +82,13 @@ class BedrockReader(OwnReader):
 
     tier: str | None = None
     latency: str | None = None
+
+    def read_body(self, body: Any, status: int, headers: Mapping[str, str]) -> None:
+        """Take a whole answer; the type of an error is in a header."""
+        super().read_body(body, status, headers)
+        kind = aws_error_type(body, headers) if self.error is not None else None
+        if kind is not None and self.error is not None:
+            self.error = (kind, self.error[1])
 
     def read_event(self, name: str | None, data: Any) -> None:
         """Take one event; an exception ends the stream."""
