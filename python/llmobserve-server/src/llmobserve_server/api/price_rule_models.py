@@ -20,10 +20,9 @@ def _not_a_float(value: Any) -> Any:
 
 
 def _utc(moment: datetime) -> datetime:
-    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not _MIN_YEAR <= moment.year < _MAX_YEAR:
         raise ValueError(f"it must be between the years {_MIN_YEAR} and {_MAX_YEAR}")
-    return moment
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _Exact = Annotated[Decimal, BeforeValidator(_not_a_float), Field(allow_inf_nan=False)]
