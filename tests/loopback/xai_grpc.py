@@ -49,7 +49,7 @@ def chunks(*words: str, **more: Any) -> list[chat_pb2.GetChatCompletionChunk]:
         chat_pb2.GetChatCompletionChunk(
             id="chat-1",
             model="grok-4.20-0309-reasoning",
-            outputs=[chat_pb2.CompletionOutputChunk(delta=chat_pb2.Delta(content=word))],
+            outputs=[chat_pb2.CompletionOutputChunk(delta=chat_pb2.Delta(content=word, role=chat_pb2.ROLE_ASSISTANT))],
         )
         for word in words
     ]

@@ -85,7 +85,7 @@ SITES: Mapping[str, Site] = {
     ),
     "deepgram": Site(hosts=("api.deepgram.com", "api.eu.deepgram.com")),
     "assemblyai": Site(hosts=("api.assemblyai.com", "api.eu.assemblyai.com", "sync.assemblyai.com")),
-    "playht": Site(hosts=("api.play.ht", "play.ht")),
+    "playht": Site(hosts=("play.ht",), suffixes=(".play.ht",)),
     "azure_speech": Site(
         suffixes=(".tts.speech.microsoft.com", ".stt.speech.microsoft.com", ".api.cognitive.microsoft.com")
     ),
