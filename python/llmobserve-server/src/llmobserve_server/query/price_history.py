@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from llmobserve.pricing import PriceBook, PriceOverlay, PriceRequest
-from llmobserve.pricing.match import find_model, nearest_name
+from llmobserve.pricing.match import Match, find_model, nearest_name
 from llmobserve.pricing.overlaid import is_concerned
 from llmobserve_server.control import models
 from llmobserve_server.errors import NotFound
@@ -22,14 +22,14 @@ def price_history(
 ) -> PriceHistory:
     """History of the model that `model` names, an alias or a dated name as well.
 
-    Raises NotFound where neither the price book nor a rule of the project knows it.
+    Raises NotFound where the price book does not know it, and no rule of the project gives it a price.
     """
     prices = book.provider(provider)
     match = find_model(prices, model) if prices is not None else None
     call = PriceRequest(provider=provider, operation="", response_model=model, at_us=0)
-    about = {row.id for row in rows if _is_about(row, call, book)}
+    about = {row.id for row in rows if _is_about(row, call, match, book)}
     rules = [rule for rule in shown_rules(rows, book, now) if rule.id in about]
-    if match is None and not rules:
+    if match is None and all(rule.kind == "discount" for rule in rules):
         near = nearest_name(prices, model) if prices is not None else None
         hint = f" The nearest name is {near!r}." if near else ""
         raise NotFound(f"The price book has no model {model[:80]!r} of {provider[:80]!r}.{hint}", field="model")
@@ -43,11 +43,13 @@ def price_history(
     )
 
 
-def _is_about(row: models.PriceRule, call: PriceRequest, book: PriceBook) -> bool:
+def _is_about(row: models.PriceRule, call: PriceRequest, match: Match | None, book: PriceBook) -> bool:
     rule = engine_rule(row)
-    target = (rule.to_provider, (rule.to_model or "").lower())
-    if rule.kind == "mapping" and target == (call.provider, (call.response_model or "").lower()):
-        return True
+    if rule.kind == "mapping" and match is not None and rule.to_provider == call.provider:
+        prices = book.provider(call.provider)
+        target = find_model(prices, rule.to_model or "") if prices is not None else None
+        if target is not None and target.model.name == match.model.name:
+            return True
     return is_concerned(rule, call, book, PriceOverlay(()))
 
 
