@@ -14,7 +14,7 @@ from llmobserve.capture.request_body import decode_request_body
 from llmobserve.context import Snapshot
 from llmobserve.pricing import price_event
 from llmobserve.settings import Settings, load
-from llmobserve.wire import CallEvent, ContentRecord
+from llmobserve.wire import CallEvent, ContentRecord, Cost, CostLine
 from llmobserve.wire.codec import to_builtins
 
 __all__ = ["explain", "explain_lines", "main"]
@@ -95,8 +95,15 @@ def _priced(call: CallEvent) -> dict[str, Any]:
     # Where and when this command ran says nothing about the exchange.
     for name in ("context", "start_time_us", "duration_ms", "time_to_first_token_ms"):
         event.pop(name, None)
-    event["cost"] = to_builtins(price_event(call))
+    event["cost"] = _shown(price_event(call))
     return event
+
+
+def _shown(receipt: Cost | CostLine) -> dict[str, Any]:
+    """Cost or line as plain values, without what is not there."""
+    facts = {name: value for name, value in receipt._asdict().items() if value not in (None, ())}
+    lines = [_shown(line) for line in facts.pop("lines", ())]
+    return {name: to_builtins(value) for name, value in facts.items()} | ({"lines": lines} if lines else {})
 
 
 def _text(exchange: Mapping[str, Any], key: str) -> str:

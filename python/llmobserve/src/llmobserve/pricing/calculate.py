@@ -1,7 +1,6 @@
 """From a call to its cost: state, exact amount and receipt."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 
 from llmobserve.pricing.book import PriceBook, load_price_book
@@ -105,7 +104,8 @@ def _sum(call: PriceRequest, plan: Plan, note: str | None, version: str) -> Cost
         if not quantity:
             continue
         rate = rates.get(unit)
-        if rate is None or not _is_sane(quantity):
+        is_sane = 0 <= quantity < _LARGEST_QUANTITY if type(quantity) is int else _is_sane(quantity)
+        if rate is None or not is_sane:
             return _incomplete(plan, unit, quantity, tuple(lines), version)
         if rate.minimum is not None or rate.increment is not None:
             quantity = _billed(rate, quantity)
@@ -118,15 +118,15 @@ def _sum(call: PriceRequest, plan: Plan, note: str | None, version: str) -> Cost
             estimated = True
         lines.append(
             CostLine(
-                unit=unit,
-                quantity=quantity,
-                rate_usd=rate.usd,
-                per=rate.per,
-                usd=usd,
-                price_id=rate.price_id,
-                rule=rate.rule,
-                source=rate.source,
-                project=_line_rules(rate, quantity) if rate.rule_ids else None,
+                unit,
+                quantity,
+                rate.usd,
+                rate.per,
+                usd,
+                rate.price_id,
+                rate.rule,
+                rate.source,
+                _line_rules(rate, quantity) if rate.rule_ids else None,
             )
         )
     reason = _doubt(call, note, estimated=estimated)
@@ -216,8 +216,8 @@ def _doubt(call: PriceRequest, note: str | None, *, estimated: bool) -> str | No
 
 
 def _rounded(total: Decimal) -> Decimal:
-    exponent = total.as_tuple().exponent
-    return total if isinstance(exponent, int) and exponent >= -12 else _EXACT.quantize(total, _QUANTUM)
+    rounded = _EXACT.quantize(total, _QUANTUM)
+    return total if total == rounded else rounded
 
 
 def _reported(call: PriceRequest, book: PriceBook, overlay: PriceOverlay | None) -> Cost:
@@ -229,7 +229,7 @@ def _reported(call: PriceRequest, book: PriceBook, overlay: PriceOverlay | None)
     usable = table.usd is not None and table.state in ("priced", "estimated")
     if usable and any(line.price_id.startswith(RULE_PRICE_PREFIX) for line in table.lines):
         said = f"The provider reported ${reported:f}; the project's own rates were taken."
-        return replace(table, reason=f"{table.reason} {said}" if table.reason else said)
+        return table._replace(reason=f"{table.reason} {said}" if table.reason else said)
     list_usd = table.table_usd if table.table_usd is not None else table.usd if usable else None
     expected = [usd for usd in (list_usd, table.usd if usable else None) if usd is not None]
     reason = None

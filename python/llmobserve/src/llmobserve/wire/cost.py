@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from llmobserve.wire.usage import Quantity
 
@@ -24,9 +24,11 @@ class LineRules:
     """Amount of the line by the price book alone, exact; `None` when it has no rate."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostLine:
-    """One line of a receipt: quantity × rate under a rule of the price book, or of the project."""
+class CostLine(NamedTuple):
+    """One line of a receipt: quantity × rate under a rule of the price book, or of the project.
+
+    A tuple, as every priced call makes several: it takes a fifth of the time of a frozen dataclass.
+    """
 
     unit: str
     quantity: Quantity
@@ -45,8 +47,7 @@ class CostLine:
     """`None` when no rule of the project was applied."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(NamedTuple):
     """Cost of one call in US dollars, with its receipt."""
 
     state: CostState
