@@ -48,7 +48,7 @@ def _check_units(units: Iterable[str], book: PriceBook, field: str) -> None:
     seen: set[str] = set()
     for unit in units:
         if unit not in known:
-            close = difflib.get_close_matches(unit, known, n=1, cutoff=0.5)
+            close = difflib.get_close_matches(unit, known, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise BadRequest(f"{unit[:80]!r} is not a billed unit.{hint} Units: {', '.join(known)}", field=field)
         if unit in seen:
@@ -61,7 +61,7 @@ def _check_target(rule: PriceRule, book: PriceBook) -> None:
     provider, model = rule.to_provider or "", rule.to_model or ""
     prices = book.provider(provider)
     if prices is None:
-        close = difflib.get_close_matches(provider, book.providers, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(provider, book.providers, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else " GET /api/v1/prices lists its providers."
         raise BadRequest(f"The price book has no provider {provider!r}.{hint}", field="to_provider")
     if find_model(prices, model) is None:
