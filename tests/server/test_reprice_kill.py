@@ -59,6 +59,7 @@ def prepared(folder: Path) -> ServerSettings:
 
 def run_and_kill(folder: Path, after: int) -> str:
     """Id of the job, which was killed when it had done so many calls."""
+    job_id = ""
     command = [sys.executable, str(Path(__file__).with_name("kill_reprice.py")), str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

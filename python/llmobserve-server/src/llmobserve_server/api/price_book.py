@@ -1,21 +1,19 @@
 """A newer price book for the running server: what it would change, and taking it."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from llmobserve.pricing import PriceBook
 from llmobserve.wire import now_us
 from llmobserve_server.api.asked import BooksHere
 from llmobserve_server.api.deps import in_reader
 from llmobserve_server.auth.access import Access, AdminAccess, gate_of
-from llmobserve_server.control.audit import record
 from llmobserve_server.control.database import ControlDatabase
 from llmobserve_server.control.projects import list_projects
-from llmobserve_server.errors import BadRequest, Forbidden
-from llmobserve_server.pricing.book_file import BookFile, read_book_file
-from llmobserve_server.pricing.books import Books, loaded_now
+from llmobserve_server.errors import Forbidden
+from llmobserve_server.pricing.book_file import read_book_file
+from llmobserve_server.pricing.books import Books
+from llmobserve_server.pricing.take_book import take_book
 from llmobserve_server.query.book_diff import PriceBookDiff, diff_books
 
 __all__ = ["router"]
@@ -58,26 +56,7 @@ def _take(
             "The price book is for all projects, and a key belongs to one. Sign in to the dashboard for it."
         )
     file = read_book_file(content)
-    current = books.current
-    diff = diff_books(current, file.book, sha256=file.sha256, taken=not dry_run, at_us=now_us())
-    if dry_run:
-        return diff
-    if not older and file.book.version[:10] < current.version[:10]:
-        raise BadRequest(
-            f"The book in use was checked on {current.version[:10]}, this one on {file.book.version[:10]}. Say `older` "
-            "to go back to it.",
-            field="older",
-        )
-    _use(control, books, access, current, file, diff)
+    diff = diff_books(books.current, file.book, sha256=file.sha256, taken=not dry_run, at_us=now_us())
+    if not dry_run:
+        take_book(control, books, access.actor, file, diff.counts(), older=older)
     return diff
-
-
-def _use(
-    control: ControlDatabase, books: Books, access: Access, before: PriceBook, file: BookFile, diff: PriceBookDiff
-) -> None:
-    loaded = loaded_now(file.book, file.sha256, access.actor.name, datetime.now(UTC))
-    changes = {kind: sum(getattr(row, kind) for row in diff.providers) for kind in ("added", "removed", "changed")}
-    with control.session() as session, session.begin():
-        detail = {"before": before.version, "sha256": file.sha256, "past_changes": diff.past_changes, **changes}
-        record(session, access.actor, "prices.load", file.book.version, detail=detail)
-        books.take(file.book, file.content, loaded)

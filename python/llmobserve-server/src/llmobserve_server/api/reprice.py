@@ -15,7 +15,7 @@ from llmobserve_server.query.window import as_utc, parse_time
 if TYPE_CHECKING:
     from llmobserve_server.jobs.reprice import Repricings
 
-__all__ = ["router"]
+__all__ = ["RepriceRequest", "filter_of", "router"]
 
 router = APIRouter(tags=["prices"])
 _Text = Annotated[str, Field(min_length=1, max_length=512)]
@@ -38,21 +38,25 @@ class RepriceRequest(BaseModel):
     state: CostState | None = None
 
 
+def filter_of(wanted: RepriceRequest) -> RepriceFilter:
+    """The calls that a request is about. Raises BadRequest."""
+    start = None if wanted.time_from is None else as_utc(parse_time(wanted.time_from, "time_from"))
+    end = None if wanted.time_to is None else as_utc(parse_time(wanted.time_to, "time_to"))
+    if start is not None and end is not None and start >= end:
+        raise BadRequest("time_from must be before time_to", field="time_from")
+    return RepriceFilter(time_from=start, time_to=end, provider=wanted.provider, model=wanted.model, state=wanted.state)
+
+
 @router.post("/reprice", status_code=202)
 async def reprice(request: Request, wanted: RepriceRequest, access: AdminAccess) -> RepriceJob:
     """Begin to price stored calls of the project again with the price book and rules of now.
 
     Costs that providers reported stay. One re-pricing runs in a project at a time: another is answered with 409.
     """
-    start = None if wanted.time_from is None else as_utc(parse_time(wanted.time_from, "time_from"))
-    end = None if wanted.time_to is None else as_utc(parse_time(wanted.time_to, "time_to"))
-    if start is not None and end is not None and start >= end:
-        raise BadRequest("time_from must be before time_to", field="time_from")
-    chosen = RepriceFilter(
-        time_from=start, time_to=end, provider=wanted.provider, model=wanted.model, state=wanted.state
-    )
     jobs = _repricings(request)
-    return await in_reader(request, jobs.start, access.project_id, chosen, access.actor, dry_run=wanted.dry_run)
+    return await in_reader(
+        request, jobs.start, access.project_id, filter_of(wanted), access.actor, dry_run=wanted.dry_run
+    )
 
 
 @router.get("/reprice/{job_id}")

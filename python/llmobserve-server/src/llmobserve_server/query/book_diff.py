@@ -70,9 +70,18 @@ class PriceBookDiff(Answer):
     """True when calls are priced with the new book from now on."""
     providers: list[ProviderChanges]
     changes: list[PriceChange]
-    """By provider and model, the first 2000."""
+    """What is changed, then what is removed, then what is added, by provider and model: the first 2000."""
     truncated: bool
     past_changes: int
+
+    def counts(self) -> dict[str, int]:
+        """Number of differences by kind."""
+        return {
+            "added": sum(row.added for row in self.providers),
+            "removed": sum(row.removed for row in self.providers),
+            "changed": sum(row.changed for row in self.providers),
+            "past_changes": self.past_changes,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ def diff_books(old: PriceBook, new: PriceBook, *, sha256: str, taken: bool, at_u
 
     `at_us`: now, which divides past prices from future ones.
     """
-    changes: list[PriceChange] = []
+    found: dict[Change, list[PriceChange]] = {"changed": [], "removed": [], "added": []}
     counts: dict[str, Counter[str]] = {}
     past = 0
     for name in sorted(old.providers | new.providers):
@@ -104,12 +113,13 @@ def diff_books(old: PriceBook, new: PriceBook, *, sha256: str, taken: bool, at_u
         for change in _of_provider(name, before, after, at_us):
             counts.setdefault(name, Counter())[change.change] += 1
             past += change.past
-            if len(changes) < MAX_CHANGES:
-                changes.append(change)
+            if len(found[change.change]) < MAX_CHANGES:
+                found[change.change].append(change)
     rows = [
         ProviderChanges(provider=name, added=n["added"], removed=n["removed"], changed=n["changed"])
         for name, n in counts.items()
     ]
+    changes = [change for kind in found.values() for change in kind][:MAX_CHANGES]
     total = sum(row.added + row.removed + row.changed for row in rows)
     return PriceBookDiff(
         old_version=old.version,

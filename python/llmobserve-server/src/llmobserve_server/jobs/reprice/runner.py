@@ -127,11 +127,15 @@ class Repricings:
         except ServerError as error:
             _logger.error("re-pricings that were not finished cannot go on: %s", error.message)
 
+    def settle(self) -> None:
+        """Wait until no job of this process runs."""
+        for thread in self._threads:
+            thread.join()
+
     def stop(self) -> None:
         """End all jobs after the chunk they are at. Applied ones go on at the next start. Blocks; idempotent."""
         self._stopping.set()
-        for thread in self._threads:
-            thread.join()
+        self.settle()
 
     def _go_on(self, told: Told, is_newest: bool) -> None:
         log = RepriceLog(self._store, told.order, told)
