@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from llmobserve.capture.decoders import Undecodable, open_decoder
+
 __all__ = ["decode_request_body"]
 
 _NAME = re.compile(rb'[;\s]name="([^"]*)"', re.IGNORECASE)
@@ -11,8 +13,17 @@ _BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
 _LARGEST_FIELD = 64 * 1024
 
 
-def decode_request_body(content: bytes | None, content_type: str) -> Any:
-    """Decoded JSON, the text fields of a form as a dict, SSML as text; `None` for anything else or not in memory."""
+def decode_request_body(content: bytes | None, content_type: str, encoding: str | None = None) -> Any:
+    """Decoded JSON, the text fields of a form as a dict, SSML as text; `None` for anything else or not in memory.
+
+    `encoding` is the request's `Content-Encoding`.
+    """
+    if encoding and content:
+        try:
+            decoder = open_decoder(encoding)
+        except Undecodable:
+            return None
+        content = decoder.decode(content) if decoder is not None else content
     if not content:
         return None
     if content_type.startswith("multipart/form-data"):

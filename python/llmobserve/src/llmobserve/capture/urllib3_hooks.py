@@ -48,7 +48,7 @@ class _Request:
         return self._content
 
     def body(self, content_type: str) -> Any:
-        return decode_request_body(self._content, content_type)
+        return decode_request_body(self._content, content_type, self.headers().get("content-encoding"))
 
 
 class Urllib3Hooks(TransportHooks):

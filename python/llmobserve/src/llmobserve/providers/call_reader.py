@@ -118,12 +118,18 @@ class CallReader:
     def error(self) -> tuple[str | None, str | None]:
         """Type and message of an error answer; the type is `None` when the answer names none."""
         error = self.body.get("error")
-        fields = as_mapping(error) or as_mapping(self.body.get("detail")) or self.body
+        listed = as_items(self.body.get("errors"))
+        fields = (
+            as_mapping(error)
+            or as_mapping(self.body.get("detail"))
+            or (as_mapping(listed[0]) if listed else {})
+            or self.body
+        )
         kind = next(
             (v for k in ("type", "code", "err_code", "status", "name") if (v := text_or_none(fields.get(k)))), None
         )
         message = next(
-            (v for k in ("message", "err_msg", "detail", "error") if (v := text_or_none(fields.get(k)))),
+            (v for k in ("message", "err_msg", "detail", "reason", "error") if (v := text_or_none(fields.get(k)))),
             text_or_none(error),
         )
         return (kind or "provider_error", message) if kind or message else (None, None)
