@@ -18,7 +18,7 @@ from llmobserve_server.errors import StoreError
 
 __all__ = ["ProjectRules", "engine_rule", "engine_rules"]
 
-_REMEMBERED_S = 2.0
+_REMEMBERED_S = 2
 """How long a change by another process may stay unnoticed here; one of this process counts at once."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _logger = logging.getLogger(__name__)
