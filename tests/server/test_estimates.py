@@ -74,9 +74,9 @@ def test_twenty_finished_calls_give_the_ratio(tmp_path: Path) -> None:
         "output_error_percent": 1,
     }
     assert row["cost_reason"] == (
-        "The answer stated no usage: input tokens are estimated by 5.00 bytes a token, as in 20 finished calls of this "
-        "project with this model (± 1 %); output tokens are estimated by 8.00 bytes a token, as in 20 finished calls "
-        "of this project with this model (± 1 %)."
+        "The answer stated no final usage; tokens are estimated. Input: by 5.00 bytes a token, as in 20 finished calls "
+        "of this project with this model (± 1 %). Output: by 8.00 bytes a token, as in 20 finished calls of this "
+        "project with this model (± 1 %)."
     )
 
 
@@ -100,8 +100,8 @@ def test_nineteen_are_too_few(tmp_path: Path) -> None:
         row = stored(running, unstated())
     assert row["units"] == {"input_text_tokens": 250, "output_text_tokens": 100}
     assert row["cost_reason"] == (
-        "The answer stated no usage: input tokens are estimated by the size of the text, four bytes a token (± 90 %); "
-        "output tokens are estimated by the size of the text, four bytes a token (± 65 %)."
+        "The answer stated no final usage; tokens are estimated. Input: by four bytes a token (± 90 %). "
+        "Output: by four bytes a token (± 65 %)."
     )
 
 
@@ -155,8 +155,8 @@ def test_parts_that_are_stated_stay_exact(tmp_path: Path) -> None:
     assert row["units"] == {"input_text_tokens": 17, "cache_read_text_tokens": 5000, "output_text_tokens": 50}
     assert row["usage_flags"] == ["partial", "output_learned"]
     assert row["cost_reason"] == (
-        "The answer stated no usage: output tokens are estimated by 8.00 bytes a token, as in 20 finished calls of "
-        "this project with this model (± 1 %). The stream ended early: the usage is what had been reported until then."
+        "The answer stated no final usage; tokens are estimated. Output: by 8.00 bytes a token, as in 20 finished "
+        "calls of this project with this model (± 1 %). The stream ended early: the estimate is for what had arrived."
     )
 
 
@@ -176,7 +176,7 @@ def test_images_are_not_in_the_estimate(tmp_path: Path) -> None:
         learn(running, 20)
         row = stored(running, unstated(flags=("unseen_input",)))
     assert "input_error_percent" not in row["usage_details"]
-    assert "with this model (error unknown); output" in row["cost_reason"]
+    assert "with this model (error unknown). Output" in row["cost_reason"]
     assert row["cost_reason"].endswith(
         "The request had images, files or an earlier conversation, whose tokens are not in the estimate."
     )

@@ -17,8 +17,9 @@ import type { Rollup } from "../trace/tree";
 import { CostBadge } from "./CostBadge";
 import { Facts } from "./Facts";
 import { Messages } from "./Messages";
-import { quantityText, Receipt } from "./Receipt";
+import { Receipt } from "./Receipt";
 import { Sums } from "./Sums";
+import { unitText, Usage } from "./Usage";
 
 export interface EventPanelProps {
   project: string;
@@ -112,44 +113,11 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
   );
 }
 
-/** `input_text_tokens` → `input text tokens`. */
-function unitText(unit: string): string {
-  return unit.replaceAll("_", " ");
-}
-
 function UsageAndCost({ event }: { event: EventDetail }) {
-  const units = Object.entries(event.units);
-  const details = Object.entries(event.details);
   return (
     <div className="flex flex-col gap-5">
       <Receipt event={event} />
-      <section>
-        <h3 className="mb-1 text-xs font-semibold">Usage</h3>
-        {units.length === 0 ? (
-          <p className="text-ink-2">No usage is known.</p>
-        ) : (
-          <table className="w-full text-xs">
-            <tbody>
-              {units.map(([unit, quantity]) => (
-                <tr key={unit} className="border-b border-line">
-                  <td className="py-1">{unitText(unit)}</td>
-                  <td className="py-1 text-right">{quantityText(quantity)}</td>
-                </tr>
-              ))}
-              {details.map(([unit, quantity]) => (
-                <tr key={unit} className="border-b border-line text-ink-2">
-                  <td className="py-1 pl-4">of which {unitText(unit)}</td>
-                  <td className="py-1 text-right">{quantityText(quantity)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        )}
-        <p className="mt-1 text-xs text-ink-3">
-          {event.usage_source && event.usage_source !== "unknown" ? `Read from: ${event.usage_source}.` : ""}
-          {event.usage_flags.length > 0 ? ` Marked: ${event.usage_flags.map(unitText).join(", ")}.` : ""}
-        </p>
-      </section>
+      <Usage event={event} />
       <Facts facts={Object.entries(event.dimensions).map(([label, value]) => ({ label: unitText(label), value }))} />
     </div>
   );

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
+from llmobserve.pricing.doubts import FIXED_RATIO_ERROR_PERCENT
 from llmobserve.providers.prompt_text import PromptText, prompt_text
 from llmobserve.wire import CallEvent, Quantity
 from llmobserve_server.estimates.learned import Learned, LearnedRatios
@@ -26,7 +27,7 @@ _ERROR_PERCENT = {
     (True, "output", False): 10,
     (True, "output", True): 55,
     (False, "input", False): 90,
-    (False, "input", True): 90,
+    (False, "input", True): 120,
     (False, "output", False): 25,
     (False, "output", True): 80,
 }
@@ -113,8 +114,8 @@ def _side(
 ) -> _Side | None:
     """The estimate of the smallest error; `None` leaves the sender's."""
     by_calls = _by_calls(side, size_bytes, learned.input if side == "input" else learned.output)
-    by_text = _by_text(side, size_bytes, model, text, allowance, None if by_calls is None else by_calls.error_percent)
-    return by_text or by_calls
+    best_percent = FIXED_RATIO_ERROR_PERCENT[side] if by_calls is None else by_calls.error_percent
+    return _by_text(side, size_bytes, model, text, allowance, best_percent) or by_calls
 
 
 def _by_calls(side: str, size_bytes: int, samples: Sequence[Sample]) -> _Side | None:
@@ -129,7 +130,7 @@ def _by_calls(side: str, size_bytes: int, samples: Sequence[Sample]) -> _Side | 
 
 
 def _by_text(
-    side: str, size_bytes: int, model: str, text: str | None, allowance: Allowance, below_percent: int | None
+    side: str, size_bytes: int, model: str, text: str | None, allowance: Allowance, below_percent: int
 ) -> _Side | None:
     """By the tokens of what is stored, in proportion where it was cut; `None` where its error is not smaller."""
     seen = _prompt(text) if side == "input" else _answer(text)
@@ -141,7 +142,7 @@ def _by_text(
         not stored_bytes
         or stored_bytes * _LEAST_SEEN < size_bytes
         or characters > allowance.characters
-        or (below_percent is not None and error_percent >= below_percent)
+        or error_percent >= below_percent
     ):
         return None
     allowance.characters -= characters

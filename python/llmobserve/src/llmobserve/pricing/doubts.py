@@ -2,9 +2,9 @@
 
 from llmobserve.wire import Usage
 
-__all__ = ["usage_doubts"]
+__all__ = ["FIXED_RATIO_ERROR_PERCENT", "usage_doubts"]
 
-_FIXED_RATIO_ERROR_PERCENT = {"input": 90, "output": 65}
+FIXED_RATIO_ERROR_PERCENT = {"input": 90, "output": 65}
 """95th percentile of the error of four bytes a token (docs/pricing.md, measured 2026-11-21)."""
 
 _FLAGS = {
@@ -15,22 +15,26 @@ _FLAGS = {
     "unseen_reasoning": "This model reasons in tokens that its answers do not show; they are not in the estimate.",
 }
 
+_PARTIAL_ESTIMATE = "The stream ended early: the estimate is for what had arrived."
+
 
 def usage_doubts(usage: Usage) -> list[str]:
     """Sentences about an estimated or flagged usage; none about one that is what the provider stated."""
-    doubts = [_estimate(usage)] if usage.source == "estimated" else []
-    doubts.extend(_FLAGS[flag] for flag in usage.flags if flag in _FLAGS)
+    is_estimate = usage.source == "estimated"
+    doubts = [_estimate(usage)] if is_estimate else []
+    for flag in usage.flags:
+        sentence = _PARTIAL_ESTIMATE if is_estimate and flag == "partial" else _FLAGS.get(flag)
+        if sentence is not None:
+            doubts.append(sentence)
     return doubts
 
 
 def _estimate(usage: Usage) -> str:
-    ways = {side: _way(usage, side) for side in ("input", "output")}
-    if ways["input"] and ways["input"] == ways["output"]:
-        return f"The answer stated no usage: its tokens are estimated {ways['input']}."
-    parts = [f"{side} tokens are estimated {way}" for side, way in ways.items() if way]
+    ways = {side: _way(usage, side.lower()) for side in ("Input", "Output")}
+    parts = [f"{side}: {way}." for side, way in ways.items() if way]
     if not parts:
         return "The usage was estimated, not reported by the provider."
-    return f"The answer stated no usage: {'; '.join(parts)}."
+    return f"The answer stated no final usage; tokens are estimated. {' '.join(parts)}"
 
 
 def _way(usage: Usage, side: str) -> str | None:
@@ -47,6 +51,6 @@ def _way(usage: Usage, side: str) -> str | None:
     elif f"{side}_counted_alike" in flags:
         way = "by counting the stored text with another vocabulary"
     else:
-        way, error = "by the size of the text, four bytes a token", _FIXED_RATIO_ERROR_PERCENT[side]
+        way, error = "by four bytes a token", FIXED_RATIO_ERROR_PERCENT[side]
     unknown = f"unseen_{'input' if side == 'input' else 'reasoning'}" in flags
-    return f"{way} ({'error unknown' if unknown else f'± {error} %'})"
+    return f"{way} ({'error unknown' if unknown or error is None else f'± {error} %'})"

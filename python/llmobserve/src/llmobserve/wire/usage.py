@@ -29,11 +29,18 @@ class Usage:
     units: Mapping[str, Quantity] = field(default_factory=dict[str, Quantity])
     """Disjoint billed units by name (`prices/units.yaml` lists them). Absent = not reported; 0 = reported as zero."""
     details: Mapping[str, Quantity] = field(default_factory=dict[str, Quantity])
-    """Sub-counts of the units for display (`reasoning_tokens` is part of `output_text_tokens`). Never billed twice."""
+    """Sub-counts of the units for display (`reasoning_tokens` is part of `output_text_tokens`). Never billed twice.
+
+    Also facts from which tokens are estimated, `input_` or `output_`: `text_bytes`, and of an estimate
+    `bytes_per_token`, `estimate_calls` (finished calls that gave that ratio) and `error_percent`."""
     source: UsageSource = "unknown"
     flags: tuple[str, ...] = ()
     """What a reader must know: `partial` (the stream ended early), `sum_mismatch` (the units do not add up to the
-    provider's own total), `malformed` (a field was not a sane number and was left out)."""
+    provider's own total), `malformed` (a field was not a sane number and was left out).
+
+    Of an estimate: `unseen_input` (images, files or an earlier conversation are not in it), `unseen_reasoning` (nor
+    tokens that the answer does not show); and by what, `input_` or `output_`: `learned` (finished calls), `counted`
+    (the stored text, with the model's vocabulary), `counted_alike` (with another one); without: four bytes a token."""
     raw: Any = None
     """The provider's own usage object as it was sent; `None` when there was none."""
 
