@@ -6,7 +6,7 @@
 
 A price is taken when the lists that have it agree, or when `take` in `prices/decisions.yaml` says which is right. What
 they dispute without a decision is left out, so that it is unpriced. Models kept by hand (`prices/<provider>.yaml`) are
-never generated. Needs an environment with PyYAML, `genai-prices`, `litellm` and `model-prices`.
+never generated. Needs the packages of requirements.txt beside it: `./dev prices refresh` runs it with them.
 """
 
 import argparse
@@ -46,6 +46,7 @@ def main() -> int:
     say("\n".join(changes) or "nothing changes")
     if options.write:
         write(files)
+        pin(sources)
         return subprocess.run(
             [sys.executable, str(Path(__file__).with_name("compile_book.py"))], check=False
         ).returncode
@@ -246,6 +247,14 @@ def _priced_lines(lines: list[str]) -> set[str]:
         elif line.startswith("    ") and not line.strip().startswith(("prices:", "source:")):
             found.add(f"{model} {line.strip()}")
     return found
+
+
+def pin(sources: list[SourceList]) -> None:
+    """Note which lists were read, so that the next run without `--newest` reads the same."""
+    path = Path(__file__).with_name("requirements.txt")
+    versions = {source.name: source.version for source in sources}
+    lines = [line.partition("==") for line in path.read_text("utf-8").splitlines()]
+    path.write_text("".join(f"{name}{sep}{versions.get(name, said)}\n" for name, sep, said in lines), "utf-8")
 
 
 def write(files: Mapping[str, list[str]]) -> None:

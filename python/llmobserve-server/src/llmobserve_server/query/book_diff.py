@@ -239,12 +239,17 @@ def _rate_change(
         conditions=key[1],
         old=None if old is None else _words(old),
         new=None if new is None else _words(new),
-        old_usd=None if each is None else each * rate.per,
-        new_usd=None if other is None else other * rate.per,
+        old_usd=None if old is None else _price_of(old.rate, rate.per),
+        new_usd=None if new is None else _price_of(new.rate, rate.per),
         per=rate.per,
         percent=percent,
         past=_changes_the_past(old, new, at_us),
     )
+
+
+def _price_of(rate: Rate, per: int) -> Decimal:
+    """The price of `per` units; exact where the rate is stated for as many."""
+    return rate.usd if rate.per == per else rate.usd / rate.per * per
 
 
 def _nothing() -> _Priced:
