@@ -5,9 +5,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
+from loopback.openai_bodies import chat_chunks
+from loopback.rig import observed
+from loopback.server import Loopback, event_stream
 from server.batches import PROJECT, Collector, batch, call, collector, content
 
+from llmobserve.wire import record_to_json
 from llmobserve_server.errors import StoreError
 from llmobserve_server.query.event_detail import get_event
 from llmobserve_server.query.window import Scope
@@ -325,6 +330,27 @@ def test_estimates_of_other_things_stay(tmp_path: Path) -> None:
         facts: dict[str, Any] = {"provider": "pinecone", "operation": "upsert", "kind": "vector_db"}
         row = stored(running, call(usage=usage, request_model=None, response_model=None, **facts))
     assert (row["units"], row["usage_details"], row["usage_flags"]) == ({"write_units": 7}, None, [])
+
+
+@pytest.mark.parametrize("with_content", [False, True])
+def test_from_the_real_client_to_the_row(tmp_path: Path, with_content: bool) -> None:
+    words = TEXTS[0][0]
+    answer = event_stream(chat_chunks(words[:20], words[20:]))
+    with (
+        Loopback(answer) as server,
+        openai.OpenAI(api_key="sk-test", base_url=f"{server.url}/v1") as client,
+        observed(server, content=with_content) as recorded,
+    ):
+        asked: Any = [{"role": "user", "content": words}]
+        list(client.chat.completions.create(model="gpt-4o-mini", messages=asked, stream=True))
+    records = [record_to_json(record) for record in (recorded.one, *recorded.contents)]
+    with collector(tmp_path) as running:
+        running.post(batch(*records))
+        (row,) = running.rows(events)
+    # 44 bytes, and the frame of the message: 60 / 4 and 44 / 4; counted they are 10 tokens, and 4 for the frame.
+    expected = (14, 10) if with_content else (15, 11)
+    assert (row["input_tokens"], row["output_tokens"]) == expected
+    assert row["cost_usd"] == (expected[0] * Decimal("0.15") + expected[1] * Decimal("0.60")) / MILLION
 
 
 @pytest.mark.parametrize("size", [0, -1, 2**60, "many", 1.5, None])
