@@ -7,7 +7,7 @@ import functools
 import weakref
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from llmobserve.capture.exchange import Exchange
 from llmobserve.capture.grpc_calls import Places, answer_of, arrived, conclude, headers_of, succeeded
@@ -49,7 +49,7 @@ class GrpcAioHooks(TransportHooks):
         if hasattr(module, "UnaryUnaryMultiCallable"):
             if not hasattr(module.cygrpc.AioChannel, "target"):  # grpcio 1.78
                 self.replace(module.Channel, "__init__", self._wrap_channel)
-                self._report(module, "Channel.__init__", known=True)
+                self._report(module, "Channel.__init__", "degraded", "channels made before observe() are not seen")
             return
         for class_name, sends_stream, stream in _CALLS:
             owner: Any = getattr(module, class_name, None)
@@ -58,10 +58,17 @@ class GrpcAioHooks(TransportHooks):
             known = names is None or names[2 : 2 + len(_PARAMETERS)] == _PARAMETERS
             if known:
                 self.replace(owner, "__init__", functools.partial(self._wrap_call, sends_stream, stream))
-            self._report(module, f"{class_name}.__init__", known=known)
+                self._report(module, f"{class_name}.__init__", "active")
+            else:
+                self._report(module, f"{class_name}.__init__", "missing", "its parameters are not as expected")
 
-    def _report(self, module: ModuleType, target: str, *, known: bool) -> None:
-        state, detail = ("active", None) if known else ("missing", "its parameters are not as expected")
+    def _report(
+        self,
+        module: ModuleType,
+        target: str,
+        state: Literal["active", "degraded", "missing"],
+        detail: str | None = None,
+    ) -> None:
         health = PatchHealth(library="grpc.aio", version=None, target=target, state=state, detail=detail)
         self.report(module.__name__, health)
 

@@ -12,7 +12,7 @@ class Take(Enum):
     """What is taken of a field that is no message, or of one whose content says nothing about usage."""
 
     VALUE = "value"
-    """The value: enumerations by name, repeated ones as a list, maps of plain values as a dict."""
+    """The value: enumerations by name, bytes by their number, repeated ones as a list, maps of values as a dict."""
     COUNT = "count"
     """The number of items of a repeated field, so that vectors and media stay where they are."""
 
@@ -26,7 +26,8 @@ field, or of each value of a map."""
 class MessageFields:
     """What the reader of a gRPC method gets to see, as plain JSON-like values under the names of the schema.
 
-    A field that is absent is left out; so is one that the application's version of the schema does not know.
+    Made once for each method, not for each call. A field that is absent is left out; so is one that the application's
+    version of the schema does not know.
     """
 
     request: Fields = field(default_factory=dict[str, "Take | Fields"])
