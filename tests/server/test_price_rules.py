@@ -173,6 +173,21 @@ def test_a_correction_from_the_beginning_takes_the_old_rule_out_of_force(server:
     assert (again.status_code, again.json()["error"]) == (409, "conflict")
 
 
+def test_a_changed_rule_ends_when_the_old_one_would_have(api: httpx.Client) -> None:
+    rule = add(api, {**DISCOUNT, "provider": " openai "})
+    assert rule["provider"] == "openai"
+    end(api, rule["id"], at="2090-01-01T00:00:00Z")
+    changed = api.patch(f"price-rules/{rule['id']}", json={"percent": "20"}).json()
+    assert changed["valid_to"] == "2090-01-01T00:00:00Z"
+    forever = api.patch(f"price-rules/{changed['id']}", json={"valid_to": None}).json()
+    assert (forever["valid_to"], forever["percent"]) == (None, "20")
+    assert [(one["state"], one["percent"]) for one in rules(api)] == [
+        ("in_force", "20"),
+        ("ended", "20"),
+        ("ended", "12"),
+    ]
+
+
 def test_an_end_may_be_made_earlier_but_not_later(api: httpx.Client) -> None:
     rule = add(api, {**DISCOUNT, "valid_from": ago(days=2)})
     assert rule["state"] == "in_force"
@@ -278,6 +293,8 @@ def test_two_rules_of_which_neither_is_more_special_may_not_meet(
         ({**DISCOUNT, "provider": "open\x00ai"}, "provider", "stored"),
         ({**DISCOUNT, "kind": "gift"}, "kind", "'override', 'discount', 'free' or 'mapping'"),
         ({**DISCOUNT, "rebate": 1}, "rebate", "Extra inputs"),
+        ({**DISCOUNT, "provider": "OpenAI"}, "provider", "'openai'"),
+        ({**DISCOUNT, "provider": "  "}, "provider", "at least 1"),
         ({**OVERRIDE, "rates": []}, "rates", "at least 1"),
         ({**OVERRIDE, "rates": OVERRIDE["rates"] * 2}, "rates", "twice"),
         ({**OVERRIDE, "rates": [{"unit": "images", "rate_usd": "-1", "per": 1}]}, "rates.0.rate_usd", "greater"),

@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from alembic import command
+from alembic.config import Config
 from server.live_server import LiveServer, batch, running
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from llmobserve.wire import CallEvent, Usage, now_us
 from llmobserve_server.control import price_rules
@@ -293,3 +295,21 @@ def test_a_change_that_cannot_be_made_does_not_end_the_old_rule(control: Control
 def test_a_rule_belongs_to_a_project_that_exists(control: ControlDatabase) -> None:
     with pytest.raises(NotFound):
         price_rules.add_rule(control, new_rule(project_id="nowhere"), CONSOLE)
+
+
+def test_a_control_database_of_the_version_before_is_migrated_with_its_keys(tmp_path: Path) -> None:
+    path = tmp_path / "control.db"
+    config = Config()
+    config.set_main_option("script_location", str(Path(price_rules.__file__).parent / "migrations"))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("insert into organisations values ('o', 'O', '2026-01-01 00:00:00')"))
+        connection.execute(text("insert into projects values ('kept', 'o', 'Kept', '2026-01-01 00:00:00')"))
+    engine.dispose()
+    database = open_control(f"sqlite:///{path}")
+    price_rules.add_rule(database, new_rule(project_id="kept"), CONSOLE)
+    assert [rule.percent for rule in price_rules.list_rules(database, "kept")] == ["10"]
+    database.close()
+    assert (tmp_path / "control.db.before-0001").is_file()

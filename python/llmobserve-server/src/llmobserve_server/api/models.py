@@ -18,16 +18,18 @@ __all__ = [
     "ProjectRequest",
     "SignInRequest",
     "Text",
+    "storable",
 ]
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text, if every database takes it. Raises ValueError."""
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("it has a character that cannot be stored")
     return text
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(storable)]
 """Text that every database takes: no NUL and no half of a surrogate pair."""
 
 

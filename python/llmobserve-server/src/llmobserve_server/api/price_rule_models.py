@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from llmobserve_server.api.models import Text
+from llmobserve_server.api.models import Text, storable
 
 __all__ = ["PriceRuleChange", "PriceRuleEnd", "PriceRuleRequest", "RateRequest"]
 
@@ -28,7 +28,7 @@ def _utc(moment: datetime) -> datetime:
 _Exact = Annotated[Decimal, BeforeValidator(_not_a_float), Field(allow_inf_nan=False)]
 _Time = Annotated[datetime, AfterValidator(_utc)]
 """One without an offset is taken as UTC."""
-_Name = Annotated[Text, Field(min_length=1, max_length=200)]
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(storable)]
 _Note = Annotated[Text, Field(max_length=1000)]
 _Units = Annotated[list[_Name], Field(min_length=1, max_length=100)]
 _Percent = Annotated[_Exact, Field(ge=0, le=100, max_digits=9, decimal_places=6)]
@@ -96,6 +96,7 @@ class PriceRuleChange(BaseModel):
     valid_from: _Time | None = None
     """From when on the change holds; `None`: from now on. The beginning of the old rule corrects it altogether."""
     valid_to: _Time | None = None
+    """Left out: when the old rule would have ended. `None`: until further notice."""
     note: _Note | None = None
 
 

@@ -132,9 +132,10 @@ def _changed(old: models.PriceRule, wanted: PriceRuleChange, now: datetime) -> m
     given = wanted.model_fields_set
     if not given - {"valid_from"}:
         raise BadRequest("Nothing is changed: name what shall be otherwise, such as `percent` or `rates`.")
+    valid_from = wanted.valid_from or max(now, old.valid_from)
+    price_rules.refuse_over(old, valid_from)
     kept: dict[str, Any] = {
-        name: getattr(wanted if name in given else old, name)
-        for name in ("to_provider", "to_model", "units", "valid_to")
+        name: getattr(wanted if name in given else old, name) for name in ("to_provider", "to_model", "units")
     }
     return models.PriceRule(
         project_id=old.project_id,
@@ -145,7 +146,8 @@ def _changed(old: models.PriceRule, wanted: PriceRuleChange, now: datetime) -> m
         dimensions=old.dimensions,
         above_input_tokens=old.above_input_tokens,
         percent=format(wanted.percent, "f") if wanted.percent is not None else old.percent,
-        valid_from=wanted.valid_from or max(now, old.valid_from),
+        valid_from=valid_from,
+        valid_to=wanted.valid_to if "valid_to" in given else price_rules.end_of(old),
         note=old.note if wanted.note is None else wanted.note,
         created_at=now,
         **kept,

@@ -13,7 +13,7 @@ from llmobserve_server.control.database import ControlDatabase
 from llmobserve_server.control.models import PriceRule, Project
 from llmobserve_server.errors import BadRequest, Conflict, NotFound
 
-__all__ = ["MAX_RULES", "add_rule", "end_of", "end_rule", "get_rule", "list_rules", "replace_rule"]
+__all__ = ["MAX_RULES", "add_rule", "end_of", "end_rule", "get_rule", "list_rules", "refuse_over", "replace_rule"]
 
 MAX_RULES = 2000
 """Rules a project may have in all, ended ones included: every one is looked at when a model is first priced."""
@@ -109,13 +109,18 @@ def _add(session: Session, rule: PriceRule, actor: Actor, action: str, before: d
     record(session, actor, action, rule.id, project_id=rule.project_id, detail=detail)
 
 
-def _end(rule: PriceRule, at: datetime, actor: Actor) -> None:
+def refuse_over(rule: PriceRule, at: datetime) -> None:
+    """Raise Conflict when the rule has no effect at `at` or later anyway."""
     over = end_of(rule)
     if over is not None and over <= at:
         raise Conflict(
             f"Rule {rule.id} has no effect from {_text(over)} on. To price calls after that, make a new rule.",
             field="at",
         )
+
+
+def _end(rule: PriceRule, at: datetime, actor: Actor) -> None:
+    refuse_over(rule, at)
     rule.stops_at = max(at, rule.valid_from)
     rule.ended_at = datetime.now(UTC)
     rule.ended_by = actor.name

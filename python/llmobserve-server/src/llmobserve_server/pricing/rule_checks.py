@@ -35,6 +35,9 @@ def check_rule(rule: PriceRule, book: PriceBook) -> None:
             raise BadRequest(f"A rule of kind {rule.kind} has no {name}: leave it out.", field=name)
     if rule.kind == "discount" and rule.provider is None and rule.model is None:
         raise BadRequest("A discount needs a provider, a model or both: whose price does it lower?", field="provider")
+    provider = rule.provider or ""
+    if provider not in book.providers and provider.lower() in book.providers:
+        raise BadRequest(f"Write {provider.lower()!r}: providers are told apart by case.", field="provider")
     if rule.valid_to is not None and rule.valid_to <= rule.valid_from:
         raise BadRequest("valid_to must be after valid_from (which is now where it was left out).", field="valid_to")
     _check_units((rate["unit"] for rate in rule.rates), book, "rates")
