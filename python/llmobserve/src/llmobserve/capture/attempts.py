@@ -28,12 +28,14 @@ class Attempt:
         self._ended_ns = 0
 
     def ended(self, *, failed: bool) -> None:
-        """Note how it ended: only a failed one can have a retry."""
-        self._failed = failed
-        self._ended_ns = time.perf_counter_ns()
-        host, path, content = self._key
-        # What a retry is compared with must not keep a large body in memory.
-        self._key = (host, path, hash(content) if failed else None)
+        """Note how it ended: only a failed one can have a retry, by the same task or thread."""
+        if failed:
+            self._failed = True
+            self._ended_ns = time.perf_counter_ns()
+            host, path, content = self._key
+            # What a retry is compared with must not keep a large body in memory.
+            self._key = (host, path, hash(content))
+            _failed_last.set(self)
 
     def logical_call_id(self) -> str | None:
         """Common id of all attempts, `None` for a call that succeeded at once."""
@@ -49,14 +51,15 @@ class Attempt:
     def is_retried_by(self, key: tuple[str, str, Hashable]) -> bool:
         """True if a request with this host, path and body, sent now, is another try of this one."""
         recent = time.perf_counter_ns() - self._ended_ns < _LONGEST_PAUSE_NS
-        return self._failed and recent and self._key == (key[0], key[1], hash(key[2]))
+        return recent and self._key == (key[0], key[1], hash(key[2]))
 
     def retry(self, number: int, key: tuple[str, str, Hashable], stated: str | None) -> "Attempt":
         """The next try of the same call."""
         return Attempt(number, self._group or self.event_id, key, stated)
 
 
-_last: ContextVar[Attempt | None] = ContextVar("llmobserve_attempt", default=None)
+_failed_last: ContextVar[Attempt | None] = ContextVar("llmobserve_attempt", default=None)
+"""The attempt that failed just before; `None` where no attempt was made yet, or the last one did not fail."""
 
 
 def next_attempt(headers: Mapping[str, str], host: str, path: str, content: Hashable) -> Attempt:
@@ -64,13 +67,10 @@ def next_attempt(headers: Mapping[str, str], host: str, path: str, content: Hash
     key = (host, path, content)
     stated = headers.get(_IDEMPOTENCY)
     count = headers.get(_RETRY_COUNT, "")
-    before = _last.get()
-    if before is not None and not (before.is_retried_by(key) and count != "0"):
-        before = None
     number = int(count) if count.isascii() and count.isdigit() and len(count) < 4 else None
+    before = _failed_last.get()
     if before is not None:
-        attempt = before.retry(before.number + 1 if number is None else number, key, stated)
-    else:
-        attempt = Attempt(number or 0, None, key, stated)
-    _last.set(attempt)
-    return attempt
+        _failed_last.set(None)
+        if count != "0" and before.is_retried_by(key):
+            return before.retry(before.number + 1 if number is None else number, key, stated)
+    return Attempt(number or 0, None, key, stated)

@@ -61,7 +61,10 @@ class Engine:
             return None
         with _BEGIN:
             found = self.registry.endpoint_for(provider, method, path)
-            if found is None or suppressed():
+            if found is None:
+                return None
+            snapshot = current()
+            if snapshot.facts.suppressed:
                 return None
             if self._left_behind:
                 self.sweep()
@@ -74,7 +77,7 @@ class Engine:
                 host=host if port is None else f"{host}:{port}",
                 path=path,
                 transport=transport,
-                snapshot=current(),
+                snapshot=snapshot,
                 attempt=next_attempt(headers, host, path, request.content()),
                 request_headers=headers,
             )

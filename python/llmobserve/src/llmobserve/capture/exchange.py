@@ -247,10 +247,11 @@ class Exchange:
     def _conclude(self, ending: Ending, error: BaseException | None) -> None:
         duration_ms = ((self._ended_ns or time.perf_counter_ns()) - self._start_ns) / 1e6
         answer = self._answer
-        # What cannot be read must not cost the fact that there was a call.
-        complete, reading = ending == "exhausted", Reading(usage=Usage(flags=("unreadable",)))
+        complete, reading = ending == "exhausted", None
         with _READ:
             complete, reading = self._read(ending)
+        if reading is None:  # what cannot be read must not cost the fact that there was a call
+            reading = Reading(usage=Usage(flags=("unreadable",)))
         if self._refusal is not None and reading.error_type is None:
             reading.error_type, reading.error_message = self._refusal
         failed_status = self.http_status is not None and self.http_status >= 400

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llmobserve.providers.message_fields import MessageFields
 from llmobserve.wire import CallKind, Usage
+from llmobserve.wire.values import value_class
 
 if TYPE_CHECKING:
     from llmobserve.providers.sockets import SocketEndpoint
@@ -29,10 +30,12 @@ __all__ = [
     "StreamFormat",
 ]
 
+_NO_USAGE = Usage()
+
 StreamFormat = Literal["sse", "ndjson", "json_array", "eventstream"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class
 class ProviderRequest:
     """A request as it goes to a provider, reduced to what decides usage and price."""
 
@@ -55,7 +58,7 @@ class Reading:
     request_model: str | None = None
     response_model: str | None = None
     response_id: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = field(default_factory=lambda: _NO_USAGE)
     dimensions: dict[str, str] = field(default_factory=dict[str, str])
     reported_cost_usd: Decimal | None = None
     remote_id: str | None = None
@@ -171,7 +174,7 @@ class Endpoint:
     """Set for a gRPC method, whose path is `/package.Service/Method` and whose HTTP method is always POST."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Provider:
     """A provider: which endpoints it has. Where it answers is said in `hosts.py`, which is read without loading it."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,7 @@ class Registry:
         return found
 
     @staticmethod
+    @lru_cache(maxsize=256)
     def endpoint_for(provider: Provider, method: str, path: str) -> "tuple[Endpoint, re.Match[str]] | None":
         """The endpoint that a request addresses, `None` when it is not a priced one."""
         for endpoint in provider.endpoints:
