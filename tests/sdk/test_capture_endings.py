@@ -326,9 +326,9 @@ def test_bytes_that_a_client_drains_after_the_end_mark_cost_no_decoding(monkeypa
     """The client of openai iterates the body a second time after `[DONE]`."""
     decoded: list[bytes] = []
 
-    def decode_event(data: bytes) -> Any:
-        decoded.append(data)
-        return json.loads(data)
+    def decode_events(data: list[bytes]) -> list[Any]:
+        decoded.extend(data)
+        return [json.loads(one) for one in data]
 
     class Answering(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -341,7 +341,7 @@ def test_bytes_that_a_client_drains_after_the_end_mark_cost_no_decoding(monkeypa
             async for _ in await client.chat.completions.create(model="m", messages=PROMPT, stream=True):
                 pass
 
-    monkeypatch.setattr("llmobserve.capture.payload.decode_event", decode_event)
+    monkeypatch.setattr("llmobserve.capture.payload.decode_events", decode_events)
     with Loopback() as server, observed(server) as recorded:
         asyncio.run(main(f"{server.url}/v1"))
         assert_exact(recorded.one)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from loopback.exchanges import event_frame
 
 from llmobserve.capture.binary_framing import EventstreamFramer, JsonArrayFramer
+from llmobserve.capture.framing import decode_events
 
 
 def run(framer: Any, data: bytes, size: int) -> list[tuple[str | None, bytes]]:
@@ -73,3 +74,19 @@ def test_one_object_instead_of_an_array() -> None:
 
 def test_element_that_was_cut_is_left_out() -> None:
     assert run(JsonArrayFramer(), b'[{"a": 1},\r\n{"b": 2', 3) == [(None, b'{"a": 1}')]
+
+
+@pytest.mark.parametrize(
+    ("data", "events"),
+    [
+        ([], []),
+        ([b'{"a":1}', b"null", b"[2]"], [{"a": 1}, None, [2]]),
+        ([b'{"a":1}', b"no json", b'{"b":2}'], [{"a": 1}, None, {"b": 2}]),
+        ([b'{"a":1', b'"b":2}'], [None, None]),
+        ([b"1,2"], [None]),
+        ([b'"\xff"', b'"\xc3\xa4"'], ["\ufffd", "ä"]),
+        ([b"[" * 100_000, b"1"], [None, 1]),
+    ],
+)
+def test_events_decoded_together_are_those_decoded_alone(data: list[bytes], events: list[Any]) -> None:
+    assert decode_events(data) == events

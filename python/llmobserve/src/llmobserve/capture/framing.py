@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-__all__ = ["DONE", "Framer", "LineFramer", "SseFramer", "decode_event"]
+__all__ = ["DONE", "Framer", "LineFramer", "SseFramer", "decode_events"]
 
 DONE = b"[DONE]"
 _DECODER = json.JSONDecoder()
@@ -124,9 +124,17 @@ class LineFramer:
             yield None, block
 
 
-def decode_event(data: bytes) -> Any:
-    """The JSON of an event's data. Raises ValueError (or RecursionError) when it is none."""
-    return _DECODER.decode(data.decode("utf-8", "replace"))
+def decode_events(data: list[bytes]) -> list[Any]:
+    """The JSON of each event's data, `None` for one that is no JSON. As one array they take half the time."""
+    events = cast("list[Any]", _decoded_or_none(b"[%b]" % b",".join(data)) or [])
+    return events if len(events) == len(data) else [_decoded_or_none(one) for one in data]
+
+
+def _decoded_or_none(data: bytes) -> Any:
+    try:
+        return _DECODER.decode(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _closed(line: bytes) -> bool:

@@ -8,13 +8,16 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from llmobserve.capture.decoders import Decoder, Undecodable, open_decoder
-from llmobserve.capture.framing import DONE, Framer, LineFramer, SseFramer, decode_event
-from llmobserve.providers.base import Endpoint, Reader
+from llmobserve.capture.framing import DONE, Framer, LineFramer, SseFramer, decode_events
+from llmobserve.providers.base import Endpoint, Reader, StreamFormat
 
 __all__ = ["HOLD_BYTES", "Payload"]
+
+Mode = Literal["json", "stream", "binary"]
 
 _JSON_CAP_BYTES = 8 * 1024 * 1024
 _TAIL_BYTES = 64 * 1024
@@ -71,7 +74,7 @@ class Payload:
         """`time.perf_counter_ns` at the first content of a stream."""
         self.problem: str | None = None
         """Why the body cannot be read, `None` when it can."""
-        self.mode: Literal["json", "stream", "binary"] = self._choose_mode()
+        self.mode: Mode = self._choose_mode()
         encodings = headers.get("content-encoding")
         if encodings and self.mode != "binary":
             try:
@@ -80,28 +83,12 @@ class Payload:
                 self.problem = f"encoding {error}"
                 self.mode = "binary"
 
-    def _choose_mode(self) -> Literal["json", "stream", "binary"]:
-        kind = self._headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "text/event-stream":
-            self._framer = SseFramer()
-            return "stream"
-        if kind == "application/vnd.amazon.eventstream":
-            from llmobserve.capture.binary_framing import EventstreamFramer  # few applications meet one
-
-            self._framer = EventstreamFramer()
-            return "stream"
-        is_json = kind.endswith(("json", "json-1.0", "json-1.1")) and kind not in _LINE_TYPES
-        if self._status >= 400:
-            return "json"
-        if kind in _LINE_TYPES or (self._endpoint.stream_format == "ndjson" and not is_json):
-            self._framer = LineFramer()
-            return "stream"
-        if self._endpoint.stream_format == "json_array" and is_json:
-            from llmobserve.capture.binary_framing import JsonArrayFramer
-
-            self._framer = JsonArrayFramer()
-            return "stream"
-        return "json" if is_json or not kind else "binary"
+    def _choose_mode(self) -> Mode:
+        content_type = self._headers.get("content-type", "")
+        mode, make_framer = _form_of(content_type, self._endpoint.stream_format, self._status >= 400)
+        if make_framer is not None:
+            self._framer = make_framer()
+        return mode
 
     @property
     def reader(self) -> Reader:
@@ -156,23 +143,21 @@ class Payload:
     def _feed_stream(self, data: bytes) -> None:
         framer = self._framer
         if framer is not None and data:
-            for block in framer.push(data):
-                self._feed_block(block)
+            self._feed_blocks(framer, framer.push(data))
 
-    def _feed_block(self, block: bytes) -> None:
-        framer = self._framer
-        if framer is None:
+    def _feed_blocks(self, framer: Framer, blocks: list[bytes]) -> None:
+        events = [event for block in blocks for event in framer.parse(block)]
+        if not events:
             return
-        for name, data in framer.parse(block):
+        reader = self.reader
+        decoded = iter(decode_events([data for _, data in events if data != DONE]))
+        for name, data in events:
             if data == DONE:
-                self.reader.read_event(name, None)
+                reader.read_event(name, None)
                 continue
-            try:
-                event = decode_event(data)
-            except (ValueError, RecursionError):
-                continue
+            event = next(decoded)
             if event is not None:
-                self.reader.read_event(name, event)
+                reader.read_event(name, event)
 
     def finish(self) -> bool:
         """Take the end of the body; True when the answer is complete as far as the payload can tell."""
@@ -188,8 +173,7 @@ class Payload:
         if framer is None:
             return
         plain = framer.rest(self._take_plain() if self._chunks else b"")
-        for block in self._final_blocks(plain) or framer.split(plain):
-            self._feed_block(block)
+        self._feed_blocks(framer, self._final_blocks(plain) or framer.split(plain))
 
     def _final_blocks(self, plain: bytes) -> list[bytes]:
         """The blocks that state the final figures, when these are all that is needed; else none."""
@@ -228,6 +212,28 @@ class Payload:
     def take_unreadable(self) -> None:
         """Tell the reader that there is an answer whose body is no JSON or was not kept."""
         self.reader.read_body(None, self._status, self._headers)
+
+
+@lru_cache(maxsize=64)
+def _form_of(content_type: str, stream_format: StreamFormat, failed: bool) -> tuple[Mode, Callable[[], Framer] | None]:
+    """How an answer of this content type is read, and what cuts it where it is a stream."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "text/event-stream":
+        return "stream", SseFramer
+    if kind == "application/vnd.amazon.eventstream":
+        from llmobserve.capture.binary_framing import EventstreamFramer  # few applications meet one
+
+        return "stream", EventstreamFramer
+    is_json = kind.endswith(("json", "json-1.0", "json-1.1")) and kind not in _LINE_TYPES
+    if failed:
+        return "json", None
+    if kind in _LINE_TYPES or (stream_format == "ndjson" and not is_json):
+        return "stream", LineFramer
+    if stream_format == "json_array" and is_json:
+        from llmobserve.capture.binary_framing import JsonArrayFramer
+
+        return "stream", JsonArrayFramer
+    return "json" if is_json or not kind else "binary", None
 
 
 def _ignore(chunk: bytes) -> None:
