@@ -174,6 +174,20 @@ def test_a_call_is_written_as_by_the_general_form() -> None:
         assert json.loads(record_to_json(event)) == to_builtins(event)
 
 
+def test_content_is_written_as_by_the_general_form() -> None:
+    said = {
+        "input": {"messages": [{"role": "user"}], "n": None},
+        "output": ["\ud83d", 0.5],
+        "truncated": True,
+        "redactions": 2,
+    }
+    assert {spec.name for spec in fields(ContentRecord)} == {"type", "event_id", *said}
+    variants: list[dict[str, Any]] = [{}, said, *({name: value} for name, value in said.items())]
+    for some in variants:
+        record = ContentRecord(event_id='e"', **some)
+        assert json.loads(record_to_json(record)) == to_builtins(record)
+
+
 def test_the_running_number_is_put_in_beside_the_record() -> None:
     span = SpanEvent(event_id="e", kind="step", name="n", start_time_us=1)
     for record in (call(), call(sequence=3), span):

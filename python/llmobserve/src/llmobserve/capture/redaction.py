@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any, cast
 
@@ -60,7 +61,7 @@ class _Cleaner:
             name = str(key)[:200]
             if name == media:
                 out[name] = _describe(item, value.get("media_type") or value.get("format"))
-            elif isinstance(item, str) and item and _SECRET_KEY.search(name):
+            elif isinstance(item, str) and item and _names_a_secret(name):
                 self.redactions += 1
                 out[name] = REPLACED
             else:
@@ -111,6 +112,11 @@ def redact(event_id: str, given: Any, answer: Any) -> ContentRecord:
         truncated=cleaner.truncated,
         redactions=cleaner.redactions,
     )
+
+
+@lru_cache(maxsize=1024)
+def _names_a_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def _media(value: Mapping[Any, Any]) -> str | None:

@@ -12,8 +12,6 @@ __all__ = ["WIRE_VERSION", "batch_to_json", "to_builtins", "to_json"]
 
 WIRE_VERSION = 1
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
-
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types that are sent as they are; looked up by identity, which is quicker than `isinstance`."""
 
@@ -78,9 +76,12 @@ def _fields_of(record: Any) -> dict[str, Any]:
     return out
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False, default=to_builtins).encode
+
+
 def to_json(value: Any) -> str:
     """`to_builtins(value)` as compact ASCII JSON. Lone surrogates are escaped, NaN raises ValueError."""
-    return _encode(to_builtins(value))
+    return _encode(value)
 
 
 def batch_to_json(head: Mapping[str, Any], records: list[bytes]) -> bytes:

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any, cast
 
 from llmobserve.wire.codec import to_builtins, to_json
-from llmobserve.wire.event import CallEvent, Context, Record
+from llmobserve.wire.event import CallEvent, ContentRecord, Context, Record
 from llmobserve.wire.usage import Usage
 
 __all__ = ["record_to_json"]
@@ -23,10 +23,25 @@ def record_to_json(record: Record, sequence: int | None = None) -> bytes:
     """
     if type(record) is CallEvent:
         return _call_text(record, record.sequence if sequence is None else sequence).encode("ascii")
-    fields = to_builtins(record)
-    if sequence is not None:
-        fields["sequence"] = sequence
-    return to_json(fields).encode("ascii")
+    if type(record) is ContentRecord:
+        return _content_text(record).encode("ascii")
+    if sequence is None:
+        return to_json(record).encode("ascii")
+    return to_json({**to_builtins(record), "sequence": sequence}).encode("ascii")
+
+
+def _content_text(content: ContentRecord) -> str:
+    """As `to_json(content)`, without a copy of all that was said."""
+    parts = [f'{{"type":"content","event_id":{quoted(content.event_id)}']
+    if content.input is not None:
+        parts.append(f'"input":{to_json(content.input)}')
+    if content.output is not None:
+        parts.append(f'"output":{to_json(content.output)}')
+    if content.truncated:
+        parts.append('"truncated":true')
+    if content.redactions:
+        parts.append(f'"redactions":{content.redactions}')
+    return ",".join(parts) + "}"
 
 
 def _call_text(call: CallEvent, sequence: int | None) -> str:
