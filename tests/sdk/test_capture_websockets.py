@@ -23,6 +23,8 @@ import llmobserve
 from llmobserve import capture
 from llmobserve.wire import CallEvent
 
+pytestmark = pytest.mark.filterwarnings("ignore:websockets.:DeprecationWarning")  # those of its older client
+
 PATH = "/v1/realtime?model=gpt-realtime"
 ASK = json.dumps({"type": "response.create"})
 CREATED: dict[str, Any] = {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}}
@@ -85,6 +87,18 @@ async def by_websockets(url: str) -> AsyncGenerator[Talk]:
 
 
 @asynccontextmanager
+async def by_legacy_websockets(url: str) -> AsyncGenerator[Talk]:
+    from websockets.legacy.client import connect  # warns when it is imported
+
+    async with connect(url) as connection:
+
+        async def receive() -> str:
+            return str(await connection.recv())
+
+        yield Talk(connection.send, receive, connection)
+
+
+@asynccontextmanager
 async def by_aiohttp(url: str) -> AsyncGenerator[Talk]:
     async with aiohttp.ClientSession() as client, client.ws_connect(url) as connection:
         yield Talk(connection.send_str, connection.receive_str, connection)
@@ -109,12 +123,13 @@ async def by_sync_httpx2(url: str) -> AsyncGenerator[Talk]:
         yield Talk(send, receive, connection)
 
 
-CLIENTS = (by_sync_websockets, by_websockets, by_aiohttp, by_httpx2, by_sync_httpx2)
+CLIENTS = (by_sync_websockets, by_websockets, by_legacy_websockets, by_aiohttp, by_httpx2, by_sync_httpx2)
 each_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda one: one.__name__[3:])
-REFUSALS = (websockets.exceptions.InvalidStatus, aiohttp.WSServerHandshakeError, WebSocketUpgradeError)
+REFUSALS = (websockets.exceptions.InvalidHandshake, aiohttp.WSServerHandshakeError, WebSocketUpgradeError)
 TRANSPORTS = {
     by_sync_websockets: "websockets",
     by_websockets: "websockets",
+    by_legacy_websockets: "websockets",
     by_aiohttp: "aiohttp",
     by_httpx2: "httpx2",
     by_sync_httpx2: "httpx2",

@@ -29,6 +29,7 @@ class Library:
 
 
 _HTTPX_FAMILY = "llmobserve.capture.httpx_family:HttpxFamily"
+_LEGACY_WEBSOCKETS = "llmobserve.capture.websockets_legacy_hooks:LegacyWebsocketsHooks"
 
 LIBRARIES = (
     Library("httpx", ("httpx",), _HTTPX_FAMILY),
@@ -39,6 +40,7 @@ LIBRARIES = (
     Library("grpc", ("grpc._channel",), "llmobserve.capture.grpc_hooks:GrpcHooks"),
     Library("grpc.aio", ("grpc.aio._call", "grpc.aio._channel"), "llmobserve.capture.grpc_aio_hooks:GrpcAioHooks"),
     Library("websockets", ("websockets.client",), "llmobserve.capture.websockets_hooks:WebsocketsHooks"),
+    Library("websockets", ("websockets.legacy.client",), _LEGACY_WEBSOCKETS),
     Library("aiohttp", ("aiohttp.client",), "llmobserve.capture.aiohttp_websocket_hooks:AiohttpWebsocketHooks"),
     Library("httpx2", ("httpx2.websockets._api",), "llmobserve.capture.httpx2_websocket_hooks:Httpx2WebsocketHooks"),
 )

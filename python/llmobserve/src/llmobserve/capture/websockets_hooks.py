@@ -15,11 +15,12 @@ from llmobserve.capture.session import Session
 from llmobserve.capture.transport_hooks import TransportHooks
 from llmobserve.guard import guarded
 
-__all__ = ["WebsocketsHooks"]
+__all__ = ["ATTRIBUTE", "WatchedConnection", "WebsocketsHooks", "end", "show_received", "version"]
 
 _BEGIN = guarded("capture.begin")
 _OBSERVE = guarded("capture.observe")
-_ATTRIBUTE = "_llmobserve_session"
+ATTRIBUTE = "_llmobserve_session"
+"""Where the protocol object holds its `WatchedConnection`."""
 _TEXT, _BINARY, _CONTINUED = 1, 2, 0
 _ABNORMAL = 1006
 _REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
@@ -36,7 +37,7 @@ _HOOKS = (
 )
 
 
-class _Connection:
+class WatchedConnection:
     """What is known of one observed connection beside its session."""
 
     __slots__ = ("is_receiving_text", "is_sending_text", "session")
@@ -71,7 +72,7 @@ class WebsocketsHooks(TransportHooks):
                 module.__name__,
                 PatchHealth(
                     library="websockets",
-                    version=_version(),
+                    version=version(),
                     target=f"{owner}.{name}",
                     state="active" if all(found) else "missing",
                     detail=None if is_there else f"{name} is not as expected",
@@ -95,13 +96,14 @@ class WebsocketsHooks(TransportHooks):
                     )
                     if session is not None:
                         session.watch(protocol)
-                        setattr(protocol, _ATTRIBUTE, _Connection(session))
+                        setattr(protocol, ATTRIBUTE, WatchedConnection(session))
             return original(protocol, request, *args, **kwargs)
 
         return send_request
 
 
-def _version() -> str | None:
+def version() -> str | None:
+    """Version of websockets, once it is imported."""
     found: str | None = getattr(sys.modules.get("websockets.version"), "version", None)
     return found
 
@@ -118,7 +120,7 @@ def _wrap_send(kind: int, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def send(protocol: Any, data: Any, fin: bool = True, *args: Any, **kwargs: Any) -> Any:
         result = original(protocol, data, fin, *args, **kwargs)
-        connection: _Connection | None = getattr(protocol, _ATTRIBUTE, None)
+        connection: WatchedConnection | None = getattr(protocol, ATTRIBUTE, None)
         if connection is not None:
             with _OBSERVE:
                 if kind != _CONTINUED:
@@ -133,7 +135,7 @@ def _wrap_events(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def events_received(protocol: Any, *args: Any, **kwargs: Any) -> Any:
         events = original(protocol, *args, **kwargs)
-        connection: _Connection | None = getattr(protocol, _ATTRIBUTE, None)
+        connection: WatchedConnection | None = getattr(protocol, ATTRIBUTE, None)
         if connection is not None:
             with _OBSERVE:
                 for event in events:
@@ -143,7 +145,7 @@ def _wrap_events(original: Callable[..., Any]) -> Callable[..., Any]:
     return events_received
 
 
-def _take(protocol: Any, connection: _Connection, event: Any) -> None:
+def _take(protocol: Any, connection: WatchedConnection, event: Any) -> None:
     """Show a received frame, or the answer to the handshake, to the session."""
     kind = getattr(event, "opcode", None)
     if kind is None:
@@ -155,29 +157,35 @@ def _take(protocol: Any, connection: _Connection, event: Any) -> None:
         else:
             connection.session.refused(protocol.handshake_exc, event.status_code)
         return
-    if kind in (_TEXT, _BINARY):
-        connection.is_receiving_text = kind == _TEXT
-    elif kind != _CONTINUED:
+    show_received(connection, event)
+
+
+def show_received(connection: WatchedConnection, frame: Any) -> None:
+    """Show a frame to the session, unless it is one of control."""
+    if frame.opcode in (_TEXT, _BINARY):
+        connection.is_receiving_text = frame.opcode == _TEXT
+    elif frame.opcode != _CONTINUED:
         return
-    connection.session.received(event.data, is_text=connection.is_receiving_text, is_last=event.fin)
+    connection.session.received(frame.data, is_text=connection.is_receiving_text, is_last=frame.fin)
 
 
 def _wrap_eof(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def receive_eof(protocol: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(protocol, *args, **kwargs)
-        connection: _Connection | None = getattr(protocol, _ATTRIBUTE, None)
+        connection: WatchedConnection | None = getattr(protocol, ATTRIBUTE, None)
         if connection is not None:
             with _OBSERVE:
-                _end(protocol, connection.session)
+                end(protocol, connection.session)
         return result
 
     return receive_eof
 
 
-def _end(protocol: Any, session: Session) -> None:
+def end(protocol: Any, session: Session) -> None:
+    """Take the end of a connection, by the close frames that its protocol has seen."""
     received, sent = protocol.close_rcvd, protocol.close_sent
-    if protocol.handshake_exc is not None:
+    if getattr(protocol, "handshake_exc", None) is not None:
         session.refused(protocol.handshake_exc)
     elif received is not None and (sent is None or protocol.close_rcvd_then_sent):
         session.ended("there", int(received.code), received.reason)

@@ -6,6 +6,7 @@ The completed transcript states `audio_duration` in seconds, the model that was 
 
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.call_reader import CallReader, as_items, joined, seconds_of, text_or_none
+from llmobserve.providers.sockets import LazyReader, SocketEndpoint
 from llmobserve.wire import Usage
 
 __all__ = ["PROVIDER"]
@@ -97,6 +98,15 @@ PROVIDER = Provider(
             methods=("POST",),
             path=LazyPattern(r"/v1/transcribe(?:/live)?"),
             reader=LiveReader,
+        ),
+    ),
+    sockets=(
+        SocketEndpoint(
+            operation="streaming",
+            kind="audio",
+            path=LazyPattern(r"/v3/ws"),
+            reader=LazyReader("llmobserve.providers.assemblyai_session:StreamingSession"),
+            raw_audio=True,
         ),
     ),
     request_id_headers=("x-request-id",),

@@ -1,4 +1,4 @@
-"""Deepgram: transcription, speech and text intelligence over HTTP.
+"""Deepgram: transcription, speech and text intelligence over HTTP; `deepgram_session.py` has its WebSockets.
 
 The answer states the length of the audio in `metadata.duration`, the tokens of summaries and the like in
 `metadata.*_info`, and the header `dg-char-count` the characters that were spoken
@@ -10,6 +10,7 @@ from decimal import Decimal
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.call_reader import CallReader, is_on, joined, text_or_none, whole_text
 from llmobserve.providers.quantities import as_mapping
+from llmobserve.providers.sockets import LazyReader, SocketEndpoint
 from llmobserve.wire import Quantity
 
 __all__ = ["PROVIDER"]
@@ -106,6 +107,36 @@ PROVIDER = Provider(
             binary_response=True,
         ),
         Endpoint(operation="read", kind="llm", methods=("POST",), path=LazyPattern(r"/v1/read"), reader=ReadReader),
+    ),
+    sockets=(
+        SocketEndpoint(
+            operation="listen",
+            kind="audio",
+            path=LazyPattern(r"/v[12]/listen"),
+            reader=LazyReader("llmobserve.providers.deepgram_session:ListenSession"),
+            raw_audio=True,
+        ),
+        SocketEndpoint(
+            operation="speak",
+            kind="audio",
+            path=LazyPattern(r"/v1/speak"),
+            reader=LazyReader("llmobserve.providers.deepgram_session:SpeakSession"),
+            raw_audio=True,
+        ),
+        SocketEndpoint(
+            operation="speak",
+            kind="audio",
+            path=LazyPattern(r"/v2/speak"),
+            reader=LazyReader("llmobserve.providers.deepgram_session:SpeechSession"),
+            raw_audio=True,
+        ),
+        SocketEndpoint(
+            operation="agent",
+            kind="audio",
+            path=LazyPattern(r"/v1/agent/converse"),
+            reader=LazyReader("llmobserve.providers.deepgram_session:AgentSession"),
+            raw_audio=True,
+        ),
     ),
     request_id_headers=("dg-request-id",),
 )

@@ -10,11 +10,13 @@ from decimal import Decimal
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.call_reader import CallReader, as_items, is_on, joined, seconds_of, text_or_none
 from llmobserve.providers.quantities import as_mapping
+from llmobserve.providers.sockets import LazyReader, SocketEndpoint
 from llmobserve.wire import Quantity
 
-__all__ = ["PROVIDER"]
+__all__ = ["DEFAULT_VOICE_MODEL", "PROVIDER"]
 
-_DEFAULT_VOICE_MODEL = "eleven_multilingual_v2"
+DEFAULT_VOICE_MODEL = "eleven_multilingual_v2"
+"""What speaks when a request names no model."""
 _DEFAULT_DIALOGUE_MODEL = "eleven_v3"
 
 
@@ -31,7 +33,7 @@ class SpeechReader(_CreditReader):
 
     def identify(self, out: Reading) -> None:
         """The model of the request, else the interface's default."""
-        default = _DEFAULT_DIALOGUE_MODEL if "inputs" in self.asked else _DEFAULT_VOICE_MODEL
+        default = _DEFAULT_DIALOGUE_MODEL if "inputs" in self.asked else DEFAULT_VOICE_MODEL
         out.request_model = text_or_none(self.asked.get("model_id")) or default
 
     def describe(self, out: Reading, *, ended_early: bool) -> None:
@@ -150,6 +152,26 @@ PROVIDER = Provider(
             path=LazyPattern(r"/v1/(?:speech-to-speech/[^/]+|voice-changer/[^/]+|audio-isolation)(?:/stream)?"),
             reader=VoiceReader,
             binary_response=True,
+        ),
+    ),
+    sockets=(
+        SocketEndpoint(
+            operation="text_to_speech",
+            kind="audio",
+            path=LazyPattern(r"/v1/text-to-speech/[^/]+/(?:multi-)?stream-input"),
+            reader=LazyReader("llmobserve.providers.elevenlabs_session:SpeechSession"),
+        ),
+        SocketEndpoint(
+            operation="speech_to_text",
+            kind="audio",
+            path=LazyPattern(r"/v1/speech-to-text/realtime"),
+            reader=LazyReader("llmobserve.providers.elevenlabs_session:TranscriptSession"),
+        ),
+        SocketEndpoint(
+            operation="conversation",
+            kind="audio",
+            path=LazyPattern(r"/v1/convai/conversation"),
+            reader=LazyReader("llmobserve.providers.elevenlabs_session:ConversationSession"),
         ),
     ),
     request_id_headers=("request-id",),

@@ -4,7 +4,7 @@ Paths: https://ai.google.dev/api, read 2026-11-21. It also speaks OpenAI's shape
 """
 
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider
-from llmobserve.providers.google_shape import ImagePredictReader, LongRunningReader, google_endpoints
+from llmobserve.providers.google_shape import ImagePredictReader, LongRunningReader, google_endpoints, live_socket
 from llmobserve.providers.openai_shape import shape_endpoints
 
 __all__ = ["PROVIDER"]
@@ -35,5 +35,6 @@ PROVIDER = Provider(
             only=("chat.completions", "embeddings", "images", "videos"),
         ),
     ),
+    sockets=(live_socket(r"google\.ai\.generativelanguage\.[a-z0-9]+\.GenerativeService"),),
     request_id_headers=("x-request-id",),
 )

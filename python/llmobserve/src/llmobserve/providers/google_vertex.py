@@ -8,7 +8,7 @@ from typing import Any
 
 from llmobserve.providers.anthropic_shape import MESSAGES_SUMMARY, MessagesReader
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
-from llmobserve.providers.google_shape import ImagePredictReader, LongRunningReader, google_endpoints
+from llmobserve.providers.google_shape import ImagePredictReader, LongRunningReader, google_endpoints, live_socket
 from llmobserve.providers.openai_shape import ChatReader, shape_endpoints
 
 __all__ = ["PROVIDER"]
@@ -92,6 +92,7 @@ PROVIDER = Provider(
         ),
         *shape_endpoints(_PLACE + r"/endpoints/[^/]+", only=("chat.completions",)),
     ),
+    sockets=(live_socket(r"google\.cloud\.aiplatform\.[a-z0-9]+\.LlmBidiService"),),
     request_id_headers=("x-request-id",),
     dimensions_of_host=_region_of,
 )

@@ -83,8 +83,10 @@ SITES: Mapping[str, Site] = {
         hosts=("api.elevenlabs.io", "api.us.elevenlabs.io"),
         suffixes=(".residency.elevenlabs.io",),
     ),
-    "deepgram": Site(hosts=("api.deepgram.com", "api.eu.deepgram.com")),
-    "assemblyai": Site(hosts=("api.assemblyai.com", "api.eu.assemblyai.com", "sync.assemblyai.com")),
+    "deepgram": Site(hosts=("api.deepgram.com", "api.eu.deepgram.com", "agent.deepgram.com")),
+    "assemblyai": Site(
+        hosts=("api.assemblyai.com", "api.eu.assemblyai.com", "sync.assemblyai.com", "streaming.assemblyai.com")
+    ),
     "playht": Site(hosts=("play.ht",), suffixes=(".play.ht",)),
     "azure_speech": Site(
         suffixes=(".tts.speech.microsoft.com", ".stt.speech.microsoft.com", ".api.cognitive.microsoft.com")

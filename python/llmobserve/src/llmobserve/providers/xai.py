@@ -26,6 +26,7 @@ from llmobserve.providers.openai_shape import (
 )
 from llmobserve.providers.openai_shape.reader import ShapeReader
 from llmobserve.providers.quantities import Counters, as_mapping, usage_of, with_units
+from llmobserve.providers.sockets import LazyReader, SocketEndpoint
 from llmobserve.providers.xai_messages import in_json, spoken
 from llmobserve.wire import CallKind, Quantity, Usage
 
@@ -242,6 +243,14 @@ PROVIDER = Provider(
         ),
         messages_endpoint(_PREFIX),
         *_METHODS,
+    ),
+    sockets=(
+        SocketEndpoint(
+            operation="realtime",
+            kind="audio",
+            path=LazyPattern(r"/v1/realtime"),
+            reader=LazyReader("llmobserve.providers.xai_session:VoiceSession"),
+        ),
     ),
     request_id_headers=("x-request-id",),
 )

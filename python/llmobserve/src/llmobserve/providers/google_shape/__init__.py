@@ -6,6 +6,7 @@ from llmobserve.providers.google_shape.generate import GenerateReader
 from llmobserve.providers.google_shape.interactions import InteractionReader
 from llmobserve.providers.google_shape.media import ImagePredictReader, LongRunningReader
 from llmobserve.providers.google_shape.usage import metadata_usage
+from llmobserve.providers.sockets import LazyReader, SocketEndpoint
 
 __all__ = [
     "EmbedReader",
@@ -15,6 +16,7 @@ __all__ = [
     "LongRunningReader",
     "PredictEmbeddingReader",
     "google_endpoints",
+    "live_socket",
     "metadata_usage",
 ]
 
@@ -76,4 +78,14 @@ def google_endpoints(model: str, place: str) -> tuple[Endpoint, ...]:
             path=LazyPattern(place + r"/interactions/(?P<interaction>[^/:]+)(?:[/:]cancel)?"),
             reader=InteractionReader,
         ),
+    )
+
+
+def live_socket(service: str) -> SocketEndpoint:
+    """The Live session of a service, whose name in the path is a regular expression."""
+    return SocketEndpoint(
+        operation="live",
+        kind="llm",
+        path=LazyPattern(rf"(?:/+[^/]+)*/+ws/{service}[./]BidiGenerateContent(?:Constrained)?"),
+        reader=LazyReader("llmobserve.providers.google_shape.live:LiveReader"),
     )

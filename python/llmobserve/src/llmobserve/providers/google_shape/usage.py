@@ -5,13 +5,13 @@ The prompt includes cached tokens; the candidates exclude thoughts; tokens of to
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from llmobserve.providers.quantities import Counters, as_mapping, usage_of
 from llmobserve.wire import Quantity, Usage
 
-__all__ = ["interaction_usage", "metadata_usage"]
+__all__ = ["interaction_usage", "live_usage", "metadata_usage"]
 
 # Documents are read as text and pictures of their pages; one price holds for both.
 _KINDS = {"AUDIO": "audio", "IMAGE": "image", "VIDEO": "video"}
@@ -47,6 +47,7 @@ _METADATA = _Names(
     tool_kinds="toolUsePromptTokensDetails",
     count="tokenCount",
 )
+_LIVE = replace(_METADATA, answer="responseTokenCount", answer_kinds="responseTokensDetails")
 _INTERACTION = _Names(
     total="total_tokens",
     prompt="total_input_tokens",
@@ -73,6 +74,24 @@ def metadata_usage(raw: Any, *, tools_billed: bool = True) -> Usage | None:
 def interaction_usage(raw: Any, *, tools_billed: bool = True) -> Usage | None:
     """The same for the `usage` object of an interaction."""
     return _usage(raw, _INTERACTION, tools_billed)
+
+
+def live_usage(raw: Any, *, tools_billed: bool = True) -> Usage | None:
+    """The same for the `usageMetadata` of a Live session, whose total leaves the thoughts out.
+
+    Seen of gemini-3.8-live: 522 of the prompt and 42 of the answer beside 136 thoughts, with a total of 564
+    (https://discuss.ai.google.dev/t/188765, 2026-11-21).
+    """
+    usage = _usage(raw, _LIVE, tools_billed)
+    if usage is None or "sum_mismatch" not in usage.flags:
+        return usage
+    fields = as_mapping(raw)
+    counters = Counters()
+    total, thoughts = (counters.whole(fields, key) for key in (_LIVE.total, _LIVE.thoughts))
+    if total is None or not thoughts:
+        return usage
+    whole = _usage({**fields, _LIVE.total: total + thoughts}, _LIVE, tools_billed)
+    return usage if whole is None else replace(whole, raw=usage.raw)
 
 
 def _usage(raw: Any, names: _Names, tools_billed: bool) -> Usage | None:

@@ -82,9 +82,12 @@ class ResponseSocketReader(MessageReader):
             if kind == "error":
                 return
             asked = self._open({}, None)
-        error = as_mapping(message.get("error"))
-        asked.reader.read_event(None, {**error, "type": "error"} if kind == "error" and error else message)
-        self._close(asked, http_status=Counters().whole(message, "status") if kind == "error" else None)
+        status = Counters().whole(message, "status") if kind == "error" else None
+        if status is not None and status >= 400:
+            asked.reader.read_body(message, status, {})
+        else:
+            asked.reader.read_event(None, message)
+        self._close(asked, http_status=status)
 
     def finish(self, end: SessionEnd) -> None:
         """Hand over the requests that were not answered."""
