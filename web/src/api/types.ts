@@ -9,6 +9,7 @@ export type ApiKeyCreated = Schemas["ApiKeyCreated"];
 export type ApiKeyRequest = Schemas["ApiKeyRequest"];
 export type ContentBody = Schemas["ContentBody"];
 export type CostLine = Schemas["CostLine"];
+export type CostVersion = Schemas["CostVersion"];
 export type EventDetail = Schemas["EventDetail"];
 export type EventList = Schemas["EventList"];
 export type EventRow = Schemas["EventRow"];

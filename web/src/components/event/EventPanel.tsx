@@ -15,6 +15,7 @@ import { KindIcon, kindStyle } from "../trace/kinds";
 import { costText } from "../trace/rollup";
 import type { Rollup } from "../trace/tree";
 import { CostBadge } from "./CostBadge";
+import { CostHistory } from "./CostHistory";
 import { Facts } from "./Facts";
 import { Messages } from "./Messages";
 import { Receipt } from "./Receipt";
@@ -56,7 +57,7 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
   const call = row.type === "call";
   const tabs = [
     event.content ? { value: "messages", label: "Messages", content: <Messages content={event.content} /> } : null,
-    call ? { value: "cost", label: "Usage & cost", content: <UsageAndCost event={event} /> } : null,
+    call ? { value: "cost", label: "Usage & cost", content: <UsageAndCost event={event} zone={zone} /> } : null,
     { value: "details", label: "Details", content: <Details event={event} total={total} zone={zone} /> },
     event.usage_raw === null && Object.keys(event.attributes).length === 0
       ? null
@@ -113,10 +114,11 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
   );
 }
 
-function UsageAndCost({ event }: { event: EventDetail }) {
+function UsageAndCost({ event, zone }: Pick<DetailProps, "event" | "zone">) {
   return (
     <div className="flex flex-col gap-5">
       <Receipt event={event} />
+      <CostHistory versions={event.cost_history} zone={zone} />
       <Usage event={event} />
       <Facts facts={Object.entries(event.dimensions).map(([label, value]) => ({ label: unitText(label), value }))} />
     </div>

@@ -21,7 +21,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 """Name, module with `main(argv) -> int`, help."""
 
-_OF_SERVER = ("serve", "demo")
+_OF_SERVER = ("serve", "demo", "reprice", "prices")
 _USAGE = 2
 
 
