@@ -196,6 +196,9 @@ class _FetchedVideo(_Fetched, _Cost):
         out = self.base_reading()
         seconds = Counters().whole(as_mapping(self._object.get("video")), "duration")
         out.usage = usage_of({} if seconds is None else {"output_seconds": seconds}, self.usage_raw)
+        if out.reported_cost_usd is None and out.usage.units:
+            # A second has the price of its resolution, which only the order says.
+            out.usage = replace(out.usage, source="estimated")
         return self.of_job(out)
 
 
