@@ -12,8 +12,10 @@ from loopback.rig import observed
 from loopback.server import Loopback, event_stream
 from server.batches import PROJECT, Collector, batch, call, collector, content
 
+from llmobserve.pricing import price_event
 from llmobserve.wire import record_to_json
 from llmobserve_server.errors import StoreError
+from llmobserve_server.jobs.reprice.calls import call_of
 from llmobserve_server.query.event_detail import get_event
 from llmobserve_server.query.window import Scope
 from llmobserve_server.store.protocol import Row, Store
@@ -97,6 +99,15 @@ def test_what_the_api_shows(tmp_path: Path) -> None:
         ("input_text_tokens", "300"),
         ("output_text_tokens", "50"),
     ]
+
+
+def test_priced_again_it_has_the_same_reason(tmp_path: Path) -> None:
+    with collector(tmp_path) as running:
+        learn(running, 20)
+        row = stored(running, unstated(flags=("partial",)))
+    again = price_event(call_of(row))
+    assert (again.usd, again.state, again.reason) == (row["cost_usd"], "estimated", row["cost_reason"])
+    assert "as in 20 finished calls" in str(again.reason)
 
 
 def test_nineteen_are_too_few(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ _FIRST_SPAN = timedelta(hours=1)
 _LONGEST_SPAN = timedelta(days=400)
 _READ = (
     *("event_id", "start_time", "revision", "kind", "provider", "operation", "request_model", "response_model"),
-    *("duration_ms", "http_status", "units", "usage_source", "usage_flags", "dimensions", "reported_cost_usd"),
+    *("duration_ms", "http_status", "units", "usage_details", "usage_source", "usage_flags"),
+    *("dimensions", "reported_cost_usd"),
     *COST_COLUMNS,
 )
 
@@ -122,6 +123,7 @@ def call_of(row: Row) -> CallEvent:
         http_status=row["http_status"],
         usage=Usage(
             units=_quantities(row["units"]),
+            details=_quantities(row["usage_details"]),
             source=row["usage_source"] or "unknown",
             flags=tuple(row["usage_flags"] or ()),
         ),
