@@ -1,5 +1,6 @@
 """Price rules over real HTTP: made, changed, ended, refused, kept as history and in the audit record."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -7,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from server.live_server import LiveServer, batch, running
 
 from llmobserve.wire import now_us
@@ -14,7 +17,7 @@ from llmobserve_server.control import price_rules
 from llmobserve_server.control.models import AuditEntry
 
 MILLION = 1_000_000
-TOKENS = {"units": {"input_text_tokens": 1000, "output_text_tokens": 500}, "source": "response"}
+TOKENS: dict[str, Any] = {"units": {"input_text_tokens": 1000, "output_text_tokens": 500}, "source": "response"}
 # gpt-4o, list price of 2026-11 for a million tokens: 2.50 in, 10.00 out. A call of TOKENS: 0.0025 + 0.005.
 DISCOUNT: dict[str, Any] = {"kind": "discount", "provider": "openai", "percent": "12"}
 OVERRIDE: dict[str, Any] = {
@@ -186,6 +189,14 @@ def test_a_changed_rule_ends_when_the_old_one_would_have(api: httpx.Client) -> N
         ("ended", "20"),
         ("ended", "12"),
     ]
+
+
+def test_minus_nothing_is_nothing(server: LiveServer, api: httpx.Client) -> None:
+    rates = [{"unit": unit, "rate_usd": "-0.0", "per": 1} for unit in TOKENS["units"]]
+    assert add(api, {**OVERRIDE, "rates": rates})["rates"][0]["rate_usd"] == "0"
+    assert add(api, {**DISCOUNT, "percent": "-0"})["percent"] == "0"
+    detail = sent(api, server)
+    assert (*cost(detail), detail["receipt"][0]["usd"]) == ("priced", "0", "0")
 
 
 def test_an_end_may_be_made_earlier_but_not_later(api: httpx.Client) -> None:
@@ -374,3 +385,51 @@ def test_a_project_may_have_so_many_rules(api: httpx.Client, monkeypatch: pytest
     add(api, OVERRIDE)
     full = api.post("price-rules", json=MAPPING)
     assert (full.status_code, "at most 2" in full.json()["message"]) == (400, True)
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(
+        ["openai", "gpt-4o", "1e400", "-0", "0.5", "2026-01-01", "9999-12-31T23:59:59-14:00", "\ud800", "\x00"]
+    ),
+    st.lists(st.sampled_from(["images", "", "x"]), max_size=3),
+    st.dictionaries(st.text(max_size=4), st.one_of(st.text(max_size=4), st.none()), max_size=2),
+    st.lists(
+        st.fixed_dictionaries(
+            {"unit": st.sampled_from(["images", "nope"])},
+            optional={
+                "rate_usd": st.one_of(st.text(max_size=4), st.sampled_from(["1E+5", "1E-18", "1E-19", "Infinity"])),
+                "per": st.integers(-1, 10**13),
+            },
+        ),
+        max_size=2,
+    ),
+)
+FIELDS = (
+    *("provider", "model", "to_provider", "to_model", "rates", "dimensions", "above_input_tokens", "percent"),
+    *("units", "valid_from", "valid_to", "note"),
+)
+
+
+@given(
+    base=st.sampled_from([DISCOUNT, OVERRIDE, MAPPING, FREE, {}]),
+    changes=st.dictionaries(st.sampled_from(FIELDS), ODD, max_size=3),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_body_breaks_the_server(api: httpx.Client, base: dict[str, Any], changes: dict[str, Any]) -> None:
+    body = json.dumps({**base, **changes}).encode()
+    headers = {"Content-Type": "application/json"}
+    answer = api.post("price-rules", content=body, headers=headers)
+    assert answer.status_code in {201, 400, 409}, answer.text
+    if answer.status_code == 201:
+        rule_id = answer.json()["id"]
+        assert rule_id in {rule["id"] for rule in rules(api)}
+        assert api.post("price-rules/preview", content=body, headers=headers).status_code == 200
+        change = json.dumps(changes).encode()
+        assert api.patch(f"price-rules/{rule_id}", content=change, headers=headers).status_code in {200, 400, 409}
+    else:
+        assert answer.json()["message"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -116,7 +117,7 @@ def _made(wanted: PriceRuleRequest, project_id: str, books: BooksHere, now: date
         rates=_rates(wanted.rates or []),
         dimensions=dict(wanted.dimensions),
         above_input_tokens=wanted.above_input_tokens,
-        percent=None if wanted.percent is None else format(wanted.percent, "f"),
+        percent=None if wanted.percent is None else _plain(wanted.percent),
         units=wanted.units,
         valid_from=wanted.valid_from or now,
         valid_to=wanted.valid_to,
@@ -145,7 +146,7 @@ def _changed(old: models.PriceRule, wanted: PriceRuleChange, now: datetime) -> m
         rates=_rates(wanted.rates or []) if "rates" in given else old.rates,
         dimensions=old.dimensions,
         above_input_tokens=old.above_input_tokens,
-        percent=format(wanted.percent, "f") if wanted.percent is not None else old.percent,
+        percent=old.percent if wanted.percent is None else _plain(wanted.percent),
         valid_from=valid_from,
         valid_to=wanted.valid_to if "valid_to" in given else price_rules.end_of(old),
         note=old.note if wanted.note is None else wanted.note,
@@ -155,4 +156,9 @@ def _changed(old: models.PriceRule, wanted: PriceRuleChange, now: datetime) -> m
 
 
 def _rates(wanted: list[RateRequest]) -> list[dict[str, Any]]:
-    return [{"unit": rate.unit, "usd": format(rate.rate_usd, "f"), "per": rate.per} for rate in wanted]
+    return [{"unit": rate.unit, "usd": _plain(rate.rate_usd), "per": rate.per} for rate in wanted]
+
+
+def _plain(amount: Decimal) -> str:
+    """A number that is not negative, without exponent and without a sign: `-0` is one as well."""
+    return format(amount.copy_abs(), "f")
