@@ -100,14 +100,19 @@ class AiohttpHooks(TransportHooks):
             return None
         with _BEGIN:
             url = _url(session, target)
-            if url is None or url.raw_host is None or _opens_websocket(options):
+            if url is None or url.raw_host is None:
                 return None
-            port = url.explicit_port
+            host, port = url.raw_host.lower(), url.explicit_port
+            if port is not None and url.is_default_port():
+                port = None
+            # Most requests are none of ours: they cost no more than this look-up.
+            if engine.registry.provider_for(host, port) is None or _opens_websocket(options):
+                return None
             return engine.begin(
                 AiohttpRequest(session, url, options),
                 method=method.upper(),
-                host=url.raw_host.lower(),
-                port=None if port is None or url.is_default_port() else port,
+                host=host,
+                port=port,
                 path=url.path,
                 transport="aiohttp",
             )
