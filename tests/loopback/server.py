@@ -194,12 +194,20 @@ def _receive(connection: socket.socket, held: bytes) -> tuple[Received | None, b
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if "chunked" in headers.get("transfer-encoding", ""):
         while b"0\r\n\r\n" not in rest:
-            rest += connection.recv(65536)
+            rest += _more(connection)
         end = rest.index(b"0\r\n\r\n") + 5
     else:
         end = int(headers.get("content-length", "0"))
         while len(rest) < end:
-            rest += connection.recv(65536)
+            rest += _more(connection)
     body, after = rest[:end], rest[end:]
     raw = head + b"\r\n\r\n" + body
     return Received(raw=raw, method=method, target=target, headers=headers, body=body), after
+
+
+def _more(connection: socket.socket) -> bytes:
+    """The next bytes of a body. Raises ConnectionResetError when the client, killed perhaps, sends no more."""
+    data = connection.recv(65536)
+    if not data:
+        raise ConnectionResetError
+    return data
