@@ -184,6 +184,26 @@ def test_two_re_pricings_leave_two_versions(server: LiveServer, api: httpx.Clien
     assert [version["cost_usd"] for version in detail["cost_history"]] == ["0.00014", "0.00021"]
 
 
+def test_what_makes_a_cost_an_estimate_is_said_again(server: LiveServer, api: httpx.Client) -> None:
+    usage = {
+        "units": {"input_text_tokens": 1000, "output_text_tokens": 100},
+        "details": {"input_text_bytes": 4000, "output_text_bytes": 400},
+        "source": "estimated",
+        "flags": ["partial"],
+    }
+    late = call(start_time_us=NOVEMBER_US, usage=usage)
+    audio = call(start_time_us=NOVEMBER_US, usage={"units": {"input_seconds": "1.50"}, "source": "response"})
+    send(server, late, audio)
+    before = api.get(f"events/{late['event_id']}").json()
+    assert (before["row"]["cost_state"], before["row"]["cost_usd"]) == ("estimated", "0.00021")
+    load_book(api)
+    assert reprice(api, dry_run=False)["total"]["changed"] == 1
+    after = api.get(f"events/{late['event_id']}").json()
+    assert (after["row"]["cost_state"], after["row"]["cost_usd"]) == ("estimated", "0.00014")
+    assert after["cost_reason"] == before["cost_reason"]
+    assert "four bytes a token" in after["cost_reason"]
+
+
 @pytest.mark.parametrize(
     ("order", "calls"),
     [
