@@ -312,6 +312,20 @@ def test_calls_of_other_libraries_inside_a_stream_are_seen() -> None:
         assert {call.status for call in recorded.calls} == {"ok"}
 
 
+def test_calls_made_by_a_body_while_it_is_sent_are_seen() -> None:
+    def answer(request: Any) -> Answer:
+        return json_answer(chat_completion(id="outer" if b"chunked" in request.raw else "inner"))
+
+    with Loopback(answer) as server, observed(server) as recorded:
+
+        def body() -> Iterator[bytes]:
+            assert requests.post(server.url + PATH, json=ASKED).json()["id"] == "inner"
+            yield from _pieces()
+
+        requests.post(server.url + PATH, data=body(), headers=JSON)
+        assert [call.response_id for call in recorded.calls] == ["inner", "outer"]
+
+
 def test_many_threads() -> None:
     def answer(request: Any) -> Answer:
         number = int(request.json["messages"][0]["content"])

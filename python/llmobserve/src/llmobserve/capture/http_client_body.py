@@ -5,6 +5,7 @@ Everything that reads a body ends there, whatever method the application calls a
 off, the framing of chunked transfer encoding, is taken off here.
 """
 
+import re
 import sys
 from typing import Any
 
@@ -19,6 +20,7 @@ _OBSERVE = guarded("capture.observe")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SWITCHING_PROTOCOLS = 101
 _UNKNOWN_LENGTH = sys.maxsize
+_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 
 
 class IncompleteRead(ConnectionError):
@@ -115,36 +117,38 @@ class BodyFile:
             self._take_framed(data)
             return
         self._left -= size
-        self._keep(data, size)
-        if not self._left and self._framing is None:
-            self._exchange.exhausted()
-
-    def _keep(self, data: bytes, size: int) -> None:
-        hold = self._hold
         self._held += size
-        if hold is None or self._held > HOLD_BYTES:
+        hold = self._hold
+        if hold is not None and self._held <= HOLD_BYTES:
+            hold(data)
+        else:
             exchange = self._exchange
             exchange.feed(data)
             self._hold, self._held = exchange.hold, 0
-        else:
-            hold(data)
+        if not self._left and self._framing is None:
+            self._exchange.exhausted()
 
     def _take_framed(self, data: bytes) -> None:
         """Take bytes that are more than what is left of the body, or of the present chunk."""
         framing = self._framing
         if framing is None:  # somebody reads the socket past the body
-            data, self._left = data[: self._left], 0
-            if data:
-                self._keep(data, len(data))
-            self._exchange.exhausted()
+            if self._left:
+                self._take(data[: self._left])
             return
+        if not self._left and not framing.last_seen:
+            if data == b"\r\n":  # the end of the line after a chunk
+                return
+            found = _SIZE.fullmatch(data)
+            if found is not None and not framing.is_broken:
+                self._left = int(found[1], 16)
+                framing.last_seen = not self._left
+                return
         while data:
             if self._left:
                 piece, data = data[: self._left], data[self._left :]
-                self._left -= len(piece)
-                self._keep(piece, len(piece))
-                continue
-            self._left, data = framing.take(data)
+                self._take(piece)
+            else:
+                self._left, data = framing.take(data)
         if framing.complete:
             self._exchange.exhausted()
 
@@ -175,24 +179,21 @@ class _ChunkFraming:
 
     def take(self, data: bytes) -> tuple[int, bytes]:
         """Take the first line of `data`; returns the length of the chunk it opens, and the rest of `data`."""
-        end = data.find(b"\n")
-        if end < 0:
-            self._line += data
+        if self._line:
+            data, self._line = self._line + data, b""
+        end = data.find(b"\n") + 1
+        if not end:
+            self._line = data
             return 0, b""
-        line, self._line = (self._line + data[:end]).strip(), b""
-        rest = data[end + 1 :]
-        if self.last_seen:
-            self.complete = not line
-            return 0, b"" if self.complete else rest
-        if not line:  # the end of the line after a chunk
-            return 0, rest
-        digits = line.partition(b";")[0].strip()
-        size = int(digits, 16) if digits.isalnum() and not digits.strip(b"0123456789abcdefABCDEF") else None
-        if size is None:
-            self._damaged = True
-            return 0, b""
-        self.last_seen = size == 0
-        return size, rest
+        found = None if self.last_seen else _SIZE.match(data)
+        if found is not None:
+            size = int(found[1], 16)
+            self.last_seen = size == 0
+            return size, data[end:]
+        is_empty = not data[:end].strip()
+        self.complete = self.last_seen and is_empty
+        self._damaged = not self.last_seen and not is_empty
+        return 0, b"" if self.complete or self._damaged else data[end:]
 
 
 def follow_body(exchange: Exchange, response: Any, headers: Any) -> None:

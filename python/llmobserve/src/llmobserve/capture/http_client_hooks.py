@@ -1,8 +1,8 @@
 """Hooks for `http.client`, and so for `urllib.request` and whatever else sits on it.
 
 `HTTPConnection.endheaders` is where a request is whole: its line, its headers, and its body where that is in memory.
-`getresponse` takes what became of it. A library above that knows more of a request (urllib3) begins the exchange
-itself and hands it over on the connection.
+`getresponse` takes what became of it. A library above that knows more of a request (urllib3) decides itself, marks the
+connection as its own, and leaves the exchange there for the answer.
 """
 
 import functools
@@ -20,36 +20,31 @@ from llmobserve.capture.sending import SENDING
 from llmobserve.capture.transport_hooks import TransportHooks
 from llmobserve.guard import guarded
 
-__all__ = ["HttpClientHooks", "hand_over", "in_memory", "split_target", "take_back"]
+__all__ = ["DECIDED", "EXPECTED", "USUAL_PORTS", "HttpClientHooks", "in_memory", "split_target"]
 
 _BEGIN = guarded("capture.begin")
 _ATTACH = guarded("capture.attach")
-_EXPECTED = "_llmobserve_exchange"
+EXPECTED = "_llmobserve_exchange"
+"""Attribute of a connection: the exchange that its next answer belongs to."""
+DECIDED = "_llmobserve_decided"
+"""Attribute of a connection whose present request a hook further up has seen."""
+USUAL_PORTS = {"http": 80, "https": 443}
 _METHODS = ("endheaders", "getresponse")
 
 
-def hand_over(connection: Any, exchange: Exchange) -> None:
-    """Have the next answer on the connection go to `exchange`."""
-    connection.__dict__[_EXPECTED] = exchange
+def split_target(target: str, host: str, port: int | None) -> tuple[str, int | None, str, str]:
+    """Host, port, path and query that a request is for, given the host of the connection in lower case.
 
-
-def take_back(connection: Any) -> Exchange | None:
-    """The exchange that waits for an answer on the connection, once."""
-    return getattr(connection, "__dict__", {}).pop(_EXPECTED, None)
-
-
-def split_target(target: str, host: str, port: int | None, usual_port: int | None) -> tuple[str, int | None, str, str]:
-    """Host, port, path and query that a request is for; the port is `None` where it is the usual one.
-
-    Requests through a proxy name the whole URL, and are for the host in it.
+    The port is `None` where it is the usual one. Requests through a proxy name the whole URL, and are for its host.
     """
     if target[:1] != "/" and "://" in target:
         parts = urlsplit(target)
-        host = parts.hostname or ""
-        port, usual_port = parts.port, 443 if parts.scheme == "https" else 80
+        host, port = parts.hostname or "", parts.port
+        if port == USUAL_PORTS.get(parts.scheme):
+            port = None
         target = parts.path + ("?" + parts.query if parts.query else "")
     path, _, query = target.partition("#")[0].partition("?")
-    return host.lower(), None if port == usual_port else port, unquote(path) if "%" in path else path, query
+    return host, port, unquote(path) if "%" in path else path, query
 
 
 def in_memory(body: Any) -> bytes | None:
@@ -106,7 +101,7 @@ class HttpClientHooks(TransportHooks):
     def _wrap_endheaders(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def endheaders(connection: Any, *args: Any, **kwargs: Any) -> Any:
-            exchange = self._begin(connection, args, kwargs)
+            exchange = None if DECIDED in connection.__dict__ else self._begin(connection, args, kwargs)
             if exchange is None:
                 return original(connection, *args, **kwargs)
             try:
@@ -115,11 +110,11 @@ class HttpClientHooks(TransportHooks):
                 exchange.failed(error)
                 raise
             with _ATTACH:
-                before = take_back(connection)
+                before: Exchange | None = connection.__dict__.pop(EXPECTED, None)
                 if before is not None:
                     before.closed()
                 exchange.watch(connection)
-                hand_over(connection, exchange)
+                connection.__dict__[EXPECTED] = exchange
             return result
 
         return endheaders
@@ -130,16 +125,16 @@ class HttpClientHooks(TransportHooks):
             return None
         with _BEGIN:
             lines: list[bytes] = connection._buffer
-            method, target = lines[0].decode("latin-1").split(" ", 2)[:2]
             tunnelled = connection._tunnel_host
-            host, port, path, query = split_target(
-                target,
-                tunnelled or connection.host,
-                connection._tunnel_port if tunnelled else connection.port,
-                connection.default_port,
-            )
-            if engine.registry.provider_for(host, port) is None:
+            host = (tunnelled or connection.host).lower()
+            port = connection._tunnel_port if tunnelled else connection.port
+            if port == connection.default_port:
+                port = None
+            # Without a proxy the target is a path, and the host known: most requests go elsewhere and need no more.
+            if b" /" in lines[0] and engine.registry.provider_for(host, port) is None:
                 return None
+            method, target = lines[0].decode("latin-1").split(" ", 2)[:2]
+            host, port, path, query = split_target(target, host, port)
             body = args[0] if args else kwargs.get("message_body")
             return engine.begin(
                 _Request(lines[1:], query, body),
@@ -156,7 +151,7 @@ def _wrap_getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:
         # urllib3 1 first tries an argument that only Python 2 knew.
-        exchange = None if args or kwargs else take_back(connection)
+        exchange: Exchange | None = None if args or kwargs else connection.__dict__.pop(EXPECTED, None)
         if exchange is None:
             return original(connection, *args, **kwargs)
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmobserve.capture.exchange import Exchange
 from llmobserve.capture.headers import HeaderView
-from llmobserve.capture.http_client_hooks import hand_over, in_memory, split_target, take_back
+from llmobserve.capture.http_client_hooks import DECIDED, EXPECTED, USUAL_PORTS, in_memory, split_target
 from llmobserve.capture.patching import PatchHealth, positional_names
 from llmobserve.capture.request_body import decode_request_body
 from llmobserve.capture.sending import SENDING
@@ -25,7 +25,6 @@ _BEGIN = guarded("capture.begin")
 _ATTACH = guarded("capture.attach")
 _TARGET = "_make_request"
 _PARAMETERS = ("self", "conn", "method", "url")
-_PORTS = {"http": 80, "https": 443}
 
 
 class _Request:
@@ -74,20 +73,24 @@ class Urllib3Hooks(TransportHooks):
         @functools.wraps(original)
         def _make_request(pool: Any, conn: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
             exchange = self._begin(pool, method, url, kwargs)
+            # Not `SENDING`: a body that is written while it is sent may make calls of its own.
+            marks: dict[str, Any] = getattr(conn, "__dict__", {})
+            marks[DECIDED] = True
             if exchange is None:
-                return original(pool, conn, method, url, *args, **kwargs)
-            with _ATTACH:
-                hand_over(conn, exchange)
-            SENDING.set(True)
+                try:
+                    return original(pool, conn, method, url, *args, **kwargs)
+                finally:
+                    marks.pop(DECIDED, None)
+            marks[EXPECTED] = exchange
             try:
                 response = original(pool, conn, method, url, *args, **kwargs)
             except BaseException as error:
-                take_back(conn)
                 exchange.failed(error)
                 raise
             finally:
-                SENDING.set(False)
-            _settle(exchange, conn, response)
+                marks.pop(DECIDED, None)
+                unanswered = marks.pop(EXPECTED, None) is not None
+            _settle(exchange, response, unanswered=unanswered)
             return response
 
         return _make_request
@@ -97,9 +100,13 @@ class Urllib3Hooks(TransportHooks):
         if engine is None or SENDING.get():
             return None
         with _BEGIN:
-            host, port, path, query = split_target(url, pool.host, pool.port, _PORTS.get(pool.scheme))
-            if engine.registry.provider_for(host, port) is None:
+            host, port = pool.host.lower(), pool.port
+            if port == USUAL_PORTS.get(pool.scheme):
+                port = None
+            # Without a proxy the target is a path, and the host known: most requests go elsewhere and need no more.
+            if url[:1] == "/" and engine.registry.provider_for(host, port) is None:
                 return None
+            host, port, path, query = split_target(url, host, port)
             return engine.begin(
                 _Request(options.get("headers"), query, options.get("body")),
                 method=method,
@@ -111,9 +118,9 @@ class Urllib3Hooks(TransportHooks):
         return None
 
 
-def _settle(exchange: Exchange, conn: Any, response: Any) -> None:
+def _settle(exchange: Exchange, response: Any, *, unanswered: bool) -> None:
     with _ATTACH:
-        if take_back(conn) is None:
+        if not unanswered:
             # The application holds this object, and not the one below it that is followed (the same in urllib3 1).
             exchange.watch_instead(response)
             return
