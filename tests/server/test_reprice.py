@@ -293,6 +293,29 @@ def test_ingest_goes_on_while_a_re_pricing_runs_and_a_second_one_waits(server: L
     assert reprice(api)["total"]["changed"] == 0
 
 
+def test_a_re_pricing_that_is_stopped_keeps_what_it_did_and_does_not_go_on(tmp_path: Path) -> None:
+    with running(tmp_path) as live, live.browser() as api:
+        api.base_url = f"{live.url}/api/v1/"
+        many(live, 5000)
+        load_book(api)
+        job_id = api.post("reprice", json={"dry_run": False}).json()["id"]
+        while not api.get(f"reprice/{job_id}").json()["calls_done"]:
+            time.sleep(0.005)
+        stopped = api.delete(f"reprice/{job_id}").json()
+        assert (stopped["status"], "stopped" in stopped["error"]) == ("failed", True)
+        changed = stopped["total"]["changed"]
+        assert 1000 <= changed < 5000
+        assert [entry.object_id for entry in audited(live, "reprice.stop")] == [job_id]
+        assert api.delete(f"reprice/{job_id}").json() == stopped
+        assert api.delete("reprice/none").status_code == 404
+    with running(tmp_path) as live, live.browser() as api:
+        api.base_url = f"{live.url}/api/v1/"
+        assert api.get(f"reprice/{job_id}").json()["status"] == "failed"
+        # The changed ones are $0.00007 cheaper.
+        assert total_usd(live.app.state.store) == MINI_OLD * 5000 - Decimal("0.00007") * changed
+        assert reprice(api, dry_run=False)["total"]["changed"] == 5000 - changed
+
+
 def test_a_call_that_is_sent_anew_meanwhile_keeps_its_newer_facts(server: LiveServer, api: httpx.Client) -> None:
     calls = [call(start_time_us=NOVEMBER_US + n) for n in range(2000)]
     send(server, *calls)

@@ -400,7 +400,11 @@ export interface paths {
         get: operations["reprice_job_api_v1_reprice__job_id__get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Stop Reprice
+         * @description End a re-pricing that runs. What it has applied stays, and what was said before is kept.
+         */
+        delete: operations["stop_reprice_api_v1_reprice__job_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2367,6 +2371,40 @@ export interface operations {
         };
     };
     reprice_job_api_v1_reprice__job_id__get: {
+        parameters: {
+            query?: {
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepriceJob"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_reprice_api_v1_reprice__job_id__delete: {
         parameters: {
             query?: {
                 /** @description Project; default: that of the key. */

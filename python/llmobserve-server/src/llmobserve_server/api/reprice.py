@@ -65,5 +65,11 @@ async def reprice_job(request: Request, job_id: str, access: AdminAccess) -> Rep
     return await in_reader(request, _repricings(request).get, access.project_id, job_id)
 
 
+@router.delete("/reprice/{job_id}")
+async def stop_reprice(request: Request, job_id: str, access: AdminAccess) -> RepriceJob:
+    """End a re-pricing that runs. What it has applied stays, and what was said before is kept."""
+    return await in_reader(request, _repricings(request).cancel, access.project_id, job_id, access.actor)
+
+
 def _repricings(request: Request) -> "Repricings":
     return request.app.state.repricings

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from llmobserve.pricing import PriceBook
 from llmobserve.wire import CallEvent, Cost, new_event_id
@@ -36,6 +37,10 @@ class _Job:
     status: Status = "running"
     error: str | None = None
     finished_at: datetime | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set to end it after the chunk it is at."""
+    stopped_by: Actor | None = None
+    """Who wants it to end for good; `None` when the process ends and it goes on later."""
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -61,7 +66,6 @@ class Repricings:
         self._lock = threading.Lock()
         self._jobs: dict[str, _Job] = {}
         self._threads: list[threading.Thread] = []
-        self._stopping = threading.Event()
 
     def start(self, project_id: str, wanted: RepriceFilter, actor: Actor, *, dry_run: bool) -> RepriceJob:
         """Begin to price the calls of a project again; returns at once. Blocks on the store for a moment.
@@ -84,7 +88,9 @@ class Repricings:
         with self._lock:
             running = next((one for one in self._jobs.values() if _runs_in(one, project_id)), None)
             if running is not None:
-                raise Conflict(f"The re-pricing {running.order.job_id} of this project runs. Wait until it has ended.")
+                raise Conflict(
+                    f"The re-pricing {running.order.job_id} of this project runs. Wait for its end, or end it."
+                )
             self._remember(job)
         try:
             job.progress.found = self._reader(order).find().calls
@@ -111,6 +117,19 @@ class Repricings:
             )
         return _answer(_of_log(told))
 
+    def cancel(self, project_id: str, job_id: str, actor: Actor) -> RepriceJob:
+        """End a job of the project that runs, after the chunk it is at; what it has applied stays.
+
+        Changes nothing when it has ended. Raises NotFound, StoreError.
+        """
+        with self._lock:
+            job = self._jobs.get(job_id)
+        if job is not None and _runs_in(job, project_id):
+            job.stopped_by = actor
+            job.stopping.set()
+            job.ended.wait()
+        return self.get(project_id, job_id)
+
     def wait(self, job_id: str, timeout_s: float | None = None) -> bool:
         """Wait until a job that this process runs has ended; False when it has not within the time."""
         with self._lock:
@@ -134,7 +153,9 @@ class Repricings:
 
     def stop(self) -> None:
         """End all jobs after the chunk they are at. Applied ones go on at the next start. Blocks; idempotent."""
-        self._stopping.set()
+        with self._lock:
+            for job in self._jobs.values():
+                job.stopping.set()
         self.settle()
 
     def _go_on(self, told: Told, is_newest: bool) -> None:
@@ -173,7 +194,7 @@ class Repricings:
                 self._pricer(book, job.order.project_id),
                 job.progress,
                 job.log,
-                stopping=self._stopping,
+                stopping=job.stopping,
                 idle_share=self._idle_share,
             )
             if job.log is not None:
@@ -181,18 +202,31 @@ class Repricings:
                 job.log.finish(unlogged)
             _end(job, "done")
         except Stopped:
-            job.ended.set()
+            self._stopped(job)
         except ServerError as error:
             _end(job, "failed", error.message)
         except Exception as error:  # outermost handler of the thread: who asked gets the error
             _logger.exception("re-pricing %s failed", job.order.job_id)
             _end(job, "failed", f"It failed: {type(error).__name__}. The log of the server has the reason.")
 
+    def _stopped(self, job: _Job) -> None:
+        if job.stopped_by is None:
+            job.ended.set()
+            return
+        said = "It was stopped. What it had applied stays; asking again does the rest."
+        try:
+            if job.log is not None:
+                self._audit(job.order, "reprice.stop", job.progress.differences.total(), job.stopped_by)
+                job.log.finish(Differences(), said)
+        except (ServerError, SQLAlchemyError) as error:
+            _logger.error("that re-pricing %s was stopped is not noted: %s", job.order.job_id, error)
+        _end(job, "failed", said)
+
     def _pricer(self, book: PriceBook, project_id: str) -> Callable[[CallEvent], Cost]:
         overlay = self._rules.of(project_id)
         return lambda event: price_by(book, event, overlay)
 
-    def _audit(self, order: Order, action: str, total: RepriceRow | None) -> None:
+    def _audit(self, order: Order, action: str, total: RepriceRow | None, by: Actor | None = None) -> None:
         detail = {"filter": order.wanted.model_dump(mode="json", exclude_none=True), "price_book": order.price_book}
         if total is not None:
             detail["total"] = total.model_dump(mode="json", exclude={"provider", "model", "month"})
@@ -200,7 +234,7 @@ class Repricings:
             # After a crash between this and the end of the log the job ends a second time.
             same = select(AuditEntry.id).where(AuditEntry.action == action, AuditEntry.object_id == order.job_id)
             if session.scalars(same).first() is None:
-                who = Actor(order.actor, order.address)
+                who = by or Actor(order.actor, order.address)
                 record(session, who, action, order.job_id, project_id=order.project_id, detail=detail)
 
 
