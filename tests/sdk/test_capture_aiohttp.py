@@ -187,6 +187,23 @@ def test_body_that_ends_with_the_connection() -> None:
     asyncio.run(scenario(""))
 
 
+@pytest.mark.parametrize("use", [read, by_any, by_size])
+def test_end_that_comes_after_the_last_piece(use: Use) -> None:
+    """Nothing in audio tells its end but the end itself, and nobody has to close what was read to it."""
+
+    async def scenario(url: str) -> Any:
+        async with aiohttp.ClientSession() as session:
+            hold.clear()
+            response = await session.post(f"{url}/v1/audio/speech", json={"model": "tts-1", "input": "Hello"})
+            threading.Timer(0.1, hold.set).start()
+            return await use(response), response.closed
+
+    hold = threading.Event()
+    audio = Answer(headers={"content-type": "audio/mpeg"}, chunks=(b"a" * 500, b"b" * 500), hold=hold)
+    call = twice(scenario, audio).one
+    assert (call.status, call.error, dict(call.usage.units)) == ("ok", None, {"input_characters": 5})
+
+
 def held(server_side: threading.Event) -> Answer:
     """The beginning of a stream that does not go on."""
     return event_stream(chat_chunks(*WORDS)[:3], hold=server_side)

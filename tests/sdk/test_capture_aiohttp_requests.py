@@ -327,6 +327,18 @@ def test_call_made_by_the_body_of_another_is_recorded_too() -> None:
     assert len(recorded.calls) == 2
 
 
+def test_call_made_by_a_middleware_is_recorded_too() -> None:
+    async def ask_first(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.url.path != CHAT:
+            async with request.session.post(request.url.with_path(CHAT), json=ASKED) as response:
+                await response.read()
+        return await handler(request)
+
+    scenario = sent("/v1/audio/speech", lambda: {"json": {"model": "tts-1", "input": "Hi"}}, middlewares=(ask_first,))
+    calls = twice(scenario, ANSWER, Answer(headers={"content-type": "audio/mpeg"}, body=b"MP3")).calls
+    assert [call.operation for call in calls] == ["chat.completions", "audio.speech"]
+
+
 def test_every_task_has_its_own_context() -> None:
     def answer(request: Received) -> Answer:
         asked = int(request.json["messages"][0]["content"])
@@ -410,7 +422,7 @@ def test_bridge_under_httpx_is_seen_once(stream: bool) -> None:
         async with httpx_aiohttp.HttpxAiohttpClient() as client:
             assert isinstance(client, httpx.AsyncClient)
             async with client.stream("POST", f"{url}{CHAT}", json=ASKED) as response:
-                return [piece async for piece in response.aiter_text()] if stream else await response.aread()
+                return "".join([text async for text in response.aiter_text()]) if stream else await response.aread()
 
     answer = event_stream(chat_chunks("a ", usage=CHAT_USAGE), gzipped=True) if stream else ANSWER
     call = twice(scenario, answer).one
@@ -419,7 +431,6 @@ def test_bridge_under_httpx_is_seen_once(stream: bool) -> None:
 
 HOOKED = [
     (aiohttp.ClientSession, "_request"),
-    (aiohttp.ClientRequest, "write_bytes"),
     (aiohttp.ClientResponse, "release"),
     (aiohttp.ClientResponse, "close"),
     (aiohttp.StreamReader, "_read_nowait_chunk"),

@@ -78,7 +78,6 @@ class AiohttpHooks(TransportHooks):
             ("StreamReader", "set_exception", ("self", "exc"), self._wrap_set_exception),
             ("ClientResponse", "release", ("self",), self._wrap_let_go),
             ("ClientResponse", "close", ("self",), self._wrap_let_go),
-            ("ClientRequest", "write_bytes", ("self",), _wrap_write_bytes),
             ("ClientSession", "_request", ("self", "method", "str_or_url"), self._wrap_request),
         ):
             owner = getattr(module, class_name, None)
@@ -124,14 +123,12 @@ class AiohttpHooks(TransportHooks):
             exchange = self._begin(session, method, str_or_url, options)
             if exchange is None:
                 return await original(session, method, str_or_url, **options)
-            SENDING.set(True)
+            # No hook is below this one, and what middlewares and generated bodies call is the application's.
             try:
                 response = await original(session, method, str_or_url, **options)
             except BaseException as error:
                 _failed(exchange, error)
                 raise
-            finally:
-                SENDING.set(False)
             self._attach(exchange, response, options.get("auto_decompress"), session)
             return response
 
@@ -211,17 +208,6 @@ class AiohttpHooks(TransportHooks):
             return original(response, *args, **kwargs)
 
         return let_go
-
-
-def _wrap_write_bytes(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The body is sent by a task of its own; calls that a body's generator makes are the application's."""
-
-    @functools.wraps(original)
-    async def write_bytes(request: Any, *args: Any, **kwargs: Any) -> Any:
-        SENDING.set(False)
-        return await original(request, *args, **kwargs)
-
-    return write_bytes
 
 
 def _takes(owner: type, name: str, parameters: tuple[str, ...]) -> bool:
