@@ -159,6 +159,18 @@ def test_another_collector_on_the_port_is_not_asked(
     assert list((mine / "prices").glob("*.json.gz"))
 
 
+def test_a_loss_of_prices_is_pointed_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "empty.json"
+    path.write_bytes(price_books.book(lambda openai: openai["models"].pop("gpt-4o-mini")))
+    with running(tmp_path / "data") as server:
+        fill(server)
+        here = ("--port", str(server.port), "--data-dir", str(tmp_path / "data"))
+        run(capsys, prices.main, "load", str(path), "--yes", *here)
+        code, output, _ = run(capsys, reprice.main, *here)
+        assert (code, "! 3 more calls have no price then" in output) == (0, True)
+        assert row_of(output, "openai ")[5:8] == ["0.00063", "–", "-0.00063"]
+
+
 def test_amounts_and_tables() -> None:
     assert [money_text(one) for one in ("0", "-0.00021", "1234.5", "-12", None)] == [
         "0.00", "-0.00021", "1,234.50", "-12.00", "–",

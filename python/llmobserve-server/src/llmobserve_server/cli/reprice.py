@@ -133,6 +133,9 @@ def report(job: dict[str, Any]) -> str:
     done = "would change" if job["dry_run"] else "have changed"
     said = f"{total['changed']:,} of {total['calls']:,} calls {done}, by ${money_text(total['difference_usd'])}"
     lines.append(f"{said}. Price book {job['price_book']}.")
+    lost = total["states_after"].get("unpriced", 0) - total["states_before"].get("unpriced", 0)
+    if lost > 0:
+        lines.append(f"! {lost:,} more calls have no price then: does the price book lack something?")
     if job["dry_run"] and total["changed"]:
         lines.append("Nothing was changed. --apply changes the costs and keeps what was said before.")
     return "\n".join(lines)
