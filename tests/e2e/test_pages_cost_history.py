@@ -1,0 +1,74 @@
+"""The page of an event in a browser: what was said of its cost before it was priced again."""
+
+import json
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+from server import price_books
+
+from e2e.browser import WatchedPage, watched_page
+from e2e.collector import LLMOBSERVE, Collector
+from llmobserve.wire import new_event_id, now_us
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Generator[Collector]:
+    with Collector(tmp_path / "data") as running:
+        running.sign_in()
+        yield running
+
+
+@pytest.fixture
+def watched(browser: Browser, collector: Collector) -> Generator[WatchedPage]:
+    with watched_page(browser, collector.url) as page:
+        page.page.context.add_cookies(collector.session)
+        yield page
+
+
+def command(collector: Collector, *arguments: str) -> None:
+    here = ("--port", str(collector.port), "--data-dir", str(collector.data_dir))
+    subprocess.run([str(LLMOBSERVE), *arguments, *here], check=True, capture_output=True, timeout=120)
+
+
+def test_earlier_costs_stand_below_the_receipt(watched: WatchedPage, collector: Collector, tmp_path: Path) -> None:
+    event_id, run_id = new_event_id(), new_event_id()
+    call = {
+        "type": "call",
+        "event_id": event_id,
+        "kind": "llm",
+        "provider": "openai",
+        "operation": "chat.completions",
+        "request_model": "gpt-4o-mini",
+        "start_time_us": now_us(),
+        "duration_ms": 800,
+        "http_status": 200,
+        "usage": {"units": {"input_text_tokens": 1000, "output_text_tokens": 100}, "source": "response"},
+        "context": {"run_id": run_id},
+    }
+    head = {"version": 1, "batch_id": new_event_id(), "sent_at_us": now_us(), "source": {"process_id": "p-1"}}
+    body = json.dumps({**head, "events": [call]}).encode()
+    status, _ = collector.request("POST", "/v1/events", body, {"content-type": "application/json"})
+    assert status == 200
+    page = watched.page
+    page.goto(f"{collector.url}/runs/{run_id}?event={event_id}")
+    panel = page.get_by_role("complementary", name="Event")
+    # OpenAI's price page (2026-11): 0.15 and 0.60 a million. (1000 x 0.15 + 100 x 0.60) / 10^6 = 0.00021.
+    expect(panel).to_contain_text("$0.00021")
+    expect(panel.get_by_role("region", name="Earlier costs")).to_have_count(0)
+
+    file = tmp_path / "book.json.gz"
+    file.write_bytes(price_books.book())
+    command(collector, "prices", "load", str(file), "--yes")
+    command(collector, "reprice", "--apply")
+    page.reload()
+    # 0.10 and 0.40 a million in the new book: 0.00014.
+    expect(panel).to_contain_text("$0.00014")
+    earlier = panel.get_by_role("region", name="Earlier costs")
+    expect(earlier).to_contain_text("$0.00021")
+    expect(earlier).to_contain_text("input text tokens at $0.15")
+    expect(earlier.get_by_role("listitem")).to_have_count(1)
