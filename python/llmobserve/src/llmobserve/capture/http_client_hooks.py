@@ -20,7 +20,7 @@ from llmobserve.capture.sending import SENDING
 from llmobserve.capture.transport_hooks import TransportHooks
 from llmobserve.guard import guarded
 
-__all__ = ["DECIDED", "EXPECTED", "USUAL_PORTS", "HttpClientHooks", "in_memory", "split_target"]
+__all__ = ["DECIDED", "EXPECTED", "USUAL_PORTS", "HttpClientHooks", "in_memory", "split_target", "take"]
 
 _BEGIN = guarded("capture.begin")
 _ATTACH = guarded("capture.attach")
@@ -30,6 +30,15 @@ DECIDED = "_llmobserve_decided"
 """Attribute of a connection whose present request a hook further up has seen."""
 USUAL_PORTS = {"http": 80, "https": 443}
 _METHODS = ("endheaders", "getresponse")
+
+
+def take(connection: Any, name: str) -> Any:
+    """One of these attributes, which the connection then no longer has; `None` when it had not."""
+    # Not by `__dict__`: asking for it makes all attributes of an object slower (CPython 3.11 and later).
+    value = getattr(connection, name, None)
+    if value is not None:
+        delattr(connection, name)
+    return value
 
 
 def split_target(target: str, host: str, port: int | None) -> tuple[str, int | None, str, str]:
@@ -101,7 +110,8 @@ class HttpClientHooks(TransportHooks):
     def _wrap_endheaders(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def endheaders(connection: Any, *args: Any, **kwargs: Any) -> Any:
-            exchange = None if DECIDED in connection.__dict__ else self._begin(connection, args, kwargs)
+            is_decided = getattr(connection, DECIDED, False)
+            exchange = None if is_decided else self._begin(connection, args, kwargs)
             if exchange is None:
                 return original(connection, *args, **kwargs)
             try:
@@ -110,11 +120,11 @@ class HttpClientHooks(TransportHooks):
                 exchange.failed(error)
                 raise
             with _ATTACH:
-                before: Exchange | None = connection.__dict__.pop(EXPECTED, None)
+                before: Exchange | None = take(connection, EXPECTED)
                 if before is not None:
                     before.closed()
                 exchange.watch(connection)
-                connection.__dict__[EXPECTED] = exchange
+                setattr(connection, EXPECTED, exchange)
             return result
 
         return endheaders
@@ -151,7 +161,7 @@ def _wrap_getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:
         # urllib3 1 first tries an argument that only Python 2 knew.
-        exchange: Exchange | None = None if args or kwargs else connection.__dict__.pop(EXPECTED, None)
+        exchange: Exchange | None = None if args or kwargs else take(connection, EXPECTED)
         if exchange is None:
             return original(connection, *args, **kwargs)
         try:

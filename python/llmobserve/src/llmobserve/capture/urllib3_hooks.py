@@ -12,7 +12,7 @@ from typing import Any
 
 from llmobserve.capture.exchange import Exchange
 from llmobserve.capture.headers import HeaderView
-from llmobserve.capture.http_client_hooks import DECIDED, EXPECTED, USUAL_PORTS, in_memory, split_target
+from llmobserve.capture.http_client_hooks import DECIDED, EXPECTED, USUAL_PORTS, in_memory, split_target, take
 from llmobserve.capture.patching import PatchHealth, positional_names
 from llmobserve.capture.request_body import decode_request_body
 from llmobserve.capture.sending import SENDING
@@ -72,34 +72,32 @@ class Urllib3Hooks(TransportHooks):
     def _wrap(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def _make_request(pool: Any, conn: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-            exchange = self._begin(pool, method, url, kwargs)
-            # Not `SENDING`: a body that is written while it is sent may make calls of its own.
-            marks: dict[str, Any] = getattr(conn, "__dict__", {})
-            marks[DECIDED] = True
+            exchange = self._begin(pool, conn, method, url, kwargs)
             if exchange is None:
                 try:
                     return original(pool, conn, method, url, *args, **kwargs)
                 finally:
-                    marks.pop(DECIDED, None)
-            marks[EXPECTED] = exchange
+                    take(conn, DECIDED)
             try:
                 response = original(pool, conn, method, url, *args, **kwargs)
             except BaseException as error:
                 exchange.failed(error)
                 raise
             finally:
-                marks.pop(DECIDED, None)
-                unanswered = marks.pop(EXPECTED, None) is not None
+                take(conn, DECIDED)
+                unanswered = take(conn, EXPECTED) is not None
             _settle(exchange, response, unanswered=unanswered)
             return response
 
         return _make_request
 
-    def _begin(self, pool: Any, method: Any, url: Any, options: Mapping[str, Any]) -> Exchange | None:
+    def _begin(self, pool: Any, conn: Any, method: Any, url: Any, options: Mapping[str, Any]) -> Exchange | None:
         engine = self.engine
         if engine is None or SENDING.get():
             return None
         with _BEGIN:
+            # Not `SENDING`: a body that is written while it is sent may make calls of its own.
+            setattr(conn, DECIDED, True)
             host, port = pool.host.lower(), pool.port
             if port == USUAL_PORTS.get(pool.scheme):
                 port = None
@@ -107,7 +105,7 @@ class Urllib3Hooks(TransportHooks):
             if url[:1] == "/" and engine.registry.provider_for(host, port) is None:
                 return None
             host, port, path, query = split_target(url, host, port)
-            return engine.begin(
+            exchange = engine.begin(
                 _Request(options.get("headers"), query, options.get("body")),
                 method=method,
                 host=host,
@@ -115,6 +113,9 @@ class Urllib3Hooks(TransportHooks):
                 path=path,
                 transport="urllib3",
             )
+            if exchange is not None:
+                setattr(conn, EXPECTED, exchange)
+            return exchange
         return None
 
 
