@@ -32,6 +32,7 @@ __all__ = ["Session"]
 _OBSERVE = guarded("capture.observe")
 _FINISH = guarded("capture.finish")
 _NO_FACTS = Facts()
+_JSON_BEGINS = (b"{", b"[", b" ", b"\n")
 _SWITCHING_PROTOCOLS = 101
 _NORMAL_CODES = frozenset({1000, 1001, 1005})
 """Close codes that say nothing went wrong: normal, going away, none given (RFC 6455, section 7.4.1)."""
@@ -120,7 +121,7 @@ class Session:
         """Take a message to the provider, or a part of one when it is not the last."""
         if not self.engine.holds(self):
             return
-        if not is_text and self.endpoint.raw_audio:
+        if not is_text and self._is_media(self._sent_parts, data):
             with self._lock:
                 self._sent_bytes += len(data)
             return
@@ -128,13 +129,14 @@ class Session:
             with self._lock:
                 text = _whole(self._sent_parts, data, is_last=is_last)
                 charges = () if text is None else self.reader.sent(text, current)
-            self._emit_all(charges)
+            if charges:
+                self._emit_all(charges)
 
     def received(self, data: str | bytes, *, is_text: bool, is_last: bool = True) -> None:
         """Take a message from the provider, or a part of one when it is not the last."""
         if not self.engine.holds(self):
             return
-        if not is_text and self.endpoint.raw_audio:
+        if not is_text and self._is_media(self._received_parts, data):
             with self._lock:
                 self._received_bytes += len(data)
             return
@@ -142,7 +144,8 @@ class Session:
             with self._lock:
                 text = _whole(self._received_parts, data, is_last=is_last)
                 charges = () if text is None else self.reader.received(text)
-            self._emit_all(charges)
+            if charges:
+                self._emit_all(charges)
 
     def refused(self, error: BaseException | None, status: int | None = None) -> None:
         """The handshake failed, with this status if it was answered."""
@@ -170,6 +173,10 @@ class Session:
                 request, self._match, self.answer_headers, want_content=self.engine.capture_content
             )
         return self._reader
+
+    def _is_media(self, parts: list[bytes], data: str | bytes) -> bool:
+        """True for a binary message that is only counted: where media are sent so, and where it cannot be JSON."""
+        return self.endpoint.raw_audio or (not parts and data[:1] not in _JSON_BEGINS)
 
     def _dropped(self, _: object) -> None:
         # Garbage collection may run inside any lock of ours, so the events are made later.
