@@ -85,7 +85,7 @@ class WebsocketsHooks(TransportHooks):
             engine = self.engine
             if engine is not None:
                 with _BEGIN:
-                    uri = protocol.uri
+                    uri = getattr(protocol, "uri", None) or protocol.wsuri  # its name in websockets 13
                     path, _, query = request.path.partition("?")
                     session = engine.begin_session(
                         host=uri.host.lower(),
