@@ -143,7 +143,7 @@ def test_prices_are_found_by_name_and_the_address_holds_the_search(watched: Watc
     page = watched.page
     page.goto(f"{demo.url}/settings?tab=prices")
     expect(page.get_by_role("region", name="Models without a price")).to_contain_text("house-tuned-13b")
-    page.get_by_label("Provider").select_option("openai")
+    page.get_by_role("search", name="Prices").get_by_label("Provider").select_option("openai")
     page.get_by_label("Model name").fill("GPT-4o-mini")
     page.wait_for_url("**provider=openai&q=GPT-4o-mini")
     page.reload()

@@ -46,21 +46,36 @@ export async function getJson<T>(
   params: Record<string, QueryValue> = {},
   signal?: AbortSignal,
 ): Promise<T> {
-  return request<T>("GET", apiUrl(path, params), undefined, signal);
+  return request<T>("GET", apiUrl(path, params), null, signal);
 }
 
-export async function sendJson<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
-  return request<T>(method, apiUrl(path), body);
+export async function sendJson<T>(
+  method: "POST" | "PATCH" | "DELETE",
+  path: string,
+  body?: unknown,
+  params: Record<string, QueryValue> = {},
+): Promise<T> {
+  const sent = body === undefined ? null : { content: JSON.stringify(body), type: "application/json" };
+  return request<T>(method, apiUrl(path, params), sent);
 }
 
-async function request<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function sendFile<T>(path: string, file: Blob, params: Record<string, QueryValue> = {}): Promise<T> {
+  return request<T>("POST", apiUrl(path, params), { content: file, type: "application/octet-stream" });
+}
+
+interface SentBody {
+  content: string | Blob;
+  type: string;
+}
+
+async function request<T>(method: string, url: string, body: SentBody | null, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
     response = await fetch(url, {
       method,
       credentials: "same-origin",
-      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-      body: body === undefined ? null : JSON.stringify(body),
+      headers: { Accept: "application/json", ...(body ? { "Content-Type": body.type } : {}) },
+      body: body?.content ?? null,
       signal: signal ?? null,
     });
   } catch (cause) {

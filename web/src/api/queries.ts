@@ -23,7 +23,6 @@ import type {
   EventList,
   FieldInfo,
   Meta,
-  PriceList,
   Project,
   ProjectRename,
   ProjectRequest,
@@ -31,7 +30,6 @@ import type {
   RunList,
   SignInRequest,
   TotalsAnswer,
-  UnpricedList,
 } from "./types";
 
 /** How often pages ask again where the live stream does not tell them to. */
@@ -79,7 +77,7 @@ function scopeParams(scope: Scope): Record<string, string | undefined> {
 }
 
 /** A moving window of a list has no end, so that clocks that differ hide no run that has just begun. */
-function listParams(scope: Scope): Record<string, string | undefined> {
+export function listParams(scope: Scope): Record<string, string | undefined> {
   return scope.range.kind === "last" ? { ...scopeParams(scope), to: undefined } : scopeParams(scope);
 }
 
@@ -254,28 +252,6 @@ export function useRevokeKey() {
   return useMutation({
     mutationFn: (keyId: string) => sendJson<void>("DELETE", `keys/${encodeURIComponent(keyId)}`),
     onSuccess: () => client.invalidateQueries({ queryKey: ["keys"] }),
-  });
-}
-
-const PRICES_PAGE_SIZE = 200;
-
-/** Rows of the price book, page after page; they change only with the collector. */
-export function usePrices(asked: { provider: string | undefined; q: string | undefined }) {
-  return useInfiniteQuery({
-    queryKey: ["prices", asked],
-    queryFn: ({ pageParam, signal }) =>
-      getJson<PriceList>("prices", { ...asked, limit: PRICES_PAGE_SIZE, cursor: pageParam }, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (last) => last.next_cursor,
-    staleTime: 300_000,
-  });
-}
-
-/** Models that were called in the range and whose cost is unknown. */
-export function useUnpriced(scope: Omit<Scope, "q">) {
-  return useQuery({
-    queryKey: ["unpriced", scope],
-    queryFn: ({ signal }) => getJson<UnpricedList>("prices/unpriced", listParams(scope), signal),
   });
 }
 

@@ -15,11 +15,15 @@ export interface DialogProps {
   hideTitle?: boolean;
   /** A click beside the dialog closes it; not for what cannot be shown again. */
   closesOnBackdrop?: boolean;
+  /** As wide as a form, or as a table. */
+  width?: "form" | "table";
   className?: string;
   children: ReactNode;
 }
 
-export function Dialog({ open, onClose, title, hideTitle = false, closesOnBackdrop = true, className, children }: DialogProps) {
+const WIDTHS = { form: "max-w-lg", table: "max-w-4xl" };
+
+export function Dialog({ open, onClose, title, hideTitle = false, closesOnBackdrop = true, width = "form", className, children }: DialogProps) {
   const [dialog, setDialog] = useState<HTMLDialogElement | null>(null);
   const titleId = useId();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -59,7 +63,8 @@ export function Dialog({ open, onClose, title, hideTitle = false, closesOnBackdr
         if (closesOnBackdrop && pressedOnBackdrop.current && event.target === event.currentTarget) onClose();
       }}
       className={cx(
-        "m-auto mt-[12vh] max-h-[76vh] w-[calc(100vw-2rem)] max-w-lg overflow-hidden rounded-lg border border-line-strong bg-raised p-0 shadow-pop",
+        "m-auto mt-[12vh] max-h-[76vh] w-[calc(100vw-2rem)] overflow-hidden rounded-lg border border-line-strong bg-raised p-0 shadow-pop",
+        WIDTHS[width],
         className,
       )}
     >

@@ -7,7 +7,7 @@ import { cx } from "../../components/core/cx";
 import { useUrl } from "../../lib/use-url";
 import { DisplayTab } from "./DisplayTab";
 import { KeysTab } from "./KeysTab";
-import { PricesTab } from "./PricesTab";
+import { PricesTab } from "./prices/PricesTab";
 import { ProjectTab } from "./ProjectTab";
 
 const DEFAULT_TAB = "keys";

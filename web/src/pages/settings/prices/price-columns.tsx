@@ -3,11 +3,11 @@
 import { ExternalLink } from "lucide-react";
 import type { ReactNode } from "react";
 
-import type { PriceRow } from "../../api/types";
-import { Badge } from "../../components/core/Badge";
-import type { DataColumn } from "../../components/table/DataTable";
-import { formatUsdExact } from "../../lib/money";
-import { formatCount } from "../../lib/numbers";
+import type { PriceRow } from "../../../api/types";
+import { Badge } from "../../../components/core/Badge";
+import type { DataColumn } from "../../../components/table/DataTable";
+import { formatUsdExact } from "../../../lib/money";
+import { formatCount } from "../../../lib/numbers";
 
 export const PRICE_COLUMNS: readonly DataColumn<PriceRow>[] = [
   { id: "model", header: "Model", width: "minmax(230px, 2fr)", cell: (row) => <Model row={row} /> },

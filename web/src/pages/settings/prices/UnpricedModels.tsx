@@ -3,20 +3,27 @@
 import { CircleCheck } from "lucide-react";
 import type { ReactNode } from "react";
 
-import { useUnpriced } from "../../api/queries";
-import type { UnpricedModel } from "../../api/types";
-import { Card } from "../../components/core/Card";
-import { Empty, Failure, Skeleton, StaleNotice } from "../../components/core/States";
-import { Ago } from "../../components/figure/Figures";
-import { formatCount, plural } from "../../lib/numbers";
-import type { TimeRange } from "../../lib/time";
-import { useLast } from "../../lib/use-last";
-import { useUrl } from "../../lib/use-url";
+import { useUnpriced } from "../../../api/prices";
+import type { UnpricedModel } from "../../../api/types";
+import { Button } from "../../../components/core/Button";
+import { Card } from "../../../components/core/Card";
+import { Empty, Failure, Skeleton, StaleNotice } from "../../../components/core/States";
+import { Ago } from "../../../components/figure/Figures";
+import { formatCount, plural } from "../../../lib/numbers";
+import type { TimeRange } from "../../../lib/time";
+import { useLast } from "../../../lib/use-last";
+import { useUrl } from "../../../lib/use-url";
+import { EMPTY_RULE, type RuleDraft } from "./rule-form";
 
 const LOOKED_AT: TimeRange = { kind: "last", name: "30d" };
 const COLUMNS = ["Model", "Calls", "Last seen", "Why, and what to do"] as const;
 
-export function UnpricedModels() {
+export interface UnpricedModelsProps {
+  /** Begins a mapping of an unknown name. */
+  onMap: (draft: RuleDraft) => void;
+}
+
+export function UnpricedModels({ onMap }: UnpricedModelsProps) {
   const { project } = useUrl();
   const unpriced = useUnpriced({ project, range: LOOKED_AT });
   const data = useLast(unpriced.data);
@@ -35,7 +42,7 @@ export function UnpricedModels() {
           No call of the last 30 days is without one.
         </Empty>
       ) : null}
-      {data && data.models.length > 0 ? <UnpricedTable models={data.models} /> : null}
+      {data && data.models.length > 0 ? <UnpricedTable models={data.models} onMap={onMap} /> : null}
       {data?.truncated ? (
         <p className="px-4 pt-1 text-xs text-ink-3">Only the {formatCount(data.models.length)} with the most calls are shown.</p>
       ) : null}
@@ -43,7 +50,7 @@ export function UnpricedModels() {
   );
 }
 
-function UnpricedTable({ models }: { models: readonly UnpricedModel[] }) {
+function UnpricedTable({ models, onMap }: UnpricedModelsProps & { models: readonly UnpricedModel[] }) {
   const { zone } = useUrl();
   return (
     // Reachable by the keyboard, because on a phone the table scrolls sideways.
@@ -73,7 +80,7 @@ function UnpricedTable({ models }: { models: readonly UnpricedModel[] }) {
               <td className="py-1.5 pr-4">
                 {one.reason ? <div>{one.reason}</div> : null}
                 <div className="text-xs text-ink-2">
-                  <Remedy one={one} />
+                  <Remedy one={one} onMap={onMap} />
                 </div>
               </td>
             </tr>
@@ -84,27 +91,31 @@ function UnpricedTable({ models }: { models: readonly UnpricedModel[] }) {
   );
 }
 
-function Remedy({ one }: { one: UnpricedModel }): ReactNode {
-  if (one.missing === "provider") return "Nothing of this provider has a price here. Its calls are counted, and their cost is in no sum.";
+function Remedy({ one, onMap }: UnpricedModelsProps & { one: UnpricedModel }): ReactNode {
+  if (one.mapped_to !== null) return `Mapped to ${one.mapped_to} since: price the stored calls again below.`;
+  if (one.rule_id !== null) return "A rule gives it a price since: price the stored calls again below.";
   if (one.missing === "other") return "The model is listed; what this call lacked is said above.";
-  if (one.nearest === null) return "No listed name is like it. If it is new, a later price book may have it.";
-  return <Nearest name={one.nearest} provider={one.provider ?? undefined} />;
-}
-
-function Nearest({ name, provider }: { name: string; provider: string | undefined }) {
-  const { set } = useUrl();
+  if (one.model === null || one.provider === null) return "Without a name no price can be found.";
+  // From the first of its calls, so that pricing again reaches them all.
+  const from = one.first_seen.slice(0, 10);
+  const draft: RuleDraft = { ...EMPTY_RULE, kind: "mapping", provider: one.provider, model: one.model, from };
+  const { nearest } = one;
   return (
-    <>
-      Nearest listed name:{" "}
-      <button
-        type="button"
-        className="rounded-sm font-mono text-accent-ink hover:underline"
-        onClick={() => set({ q: name, provider })}
-        title="Show its prices below"
-      >
-        {name}
-      </button>
-      . If that is what you mean, call it by this name; if it is new, a later price book may have it.
-    </>
+    <span className="flex flex-wrap items-center gap-2 pt-1">
+      {nearest === null ? (
+        <span>{one.missing === "provider" ? "Nothing of this provider has a price here." : "No listed name is like it."}</span>
+      ) : (
+        <Button size="sm" onClick={() => onMap({ ...draft, toProvider: draft.provider, toModel: nearest })}>
+          Means {nearest}…
+        </Button>
+      )}
+      <Button size="sm" onClick={() => onMap(draft)}>
+        {nearest === null ? "Map it…" : "Another model…"}
+        <span className="sr-only"> for {one.model}</span>
+      </Button>
+      <Button size="sm" onClick={() => onMap({ ...draft, kind: "override" })}>
+        Own rates…<span className="sr-only"> for {one.model}</span>
+      </Button>
+    </span>
   );
 }

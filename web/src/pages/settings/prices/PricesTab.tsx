@@ -1,28 +1,37 @@
-/** What the price book says, and which calls have no price in it. */
+/** What calls cost and why: those without a price, the project's own prices, pricing again, and the price book. */
 
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-import { usePrices } from "../../api/queries";
-import type { PriceList, PriceRow } from "../../api/types";
-import { Button } from "../../components/core/Button";
-import { Card } from "../../components/core/Card";
-import { Input, Select } from "../../components/core/Field";
-import { Empty, Failure, Skeleton, StaleNotice } from "../../components/core/States";
-import { cx } from "../../components/core/cx";
-import { DataTable } from "../../components/table/DataTable";
-import { formatCount, plural } from "../../lib/numbers";
-import { useLast } from "../../lib/use-last";
-import { useUrl } from "../../lib/use-url";
+import { usePrices } from "../../../api/prices";
+import type { PriceList, PriceProvider, PriceRow, PriceRule } from "../../../api/types";
+import { Button } from "../../../components/core/Button";
+import { Card } from "../../../components/core/Card";
+import { Input, Select } from "../../../components/core/Field";
+import { Empty, Failure, Skeleton, StaleNotice } from "../../../components/core/States";
+import { cx } from "../../../components/core/cx";
+import { DataTable } from "../../../components/table/DataTable";
+import { formatCount, plural } from "../../../lib/numbers";
+import { useLast } from "../../../lib/use-last";
+import { useUrl } from "../../../lib/use-url";
+import { BookUpdate } from "./BookUpdate";
 import { PRICE_COLUMNS } from "./price-columns";
+import { PriceHistoryDialog } from "./PriceHistoryDialog";
+import { PriceRules } from "./PriceRules";
+import { ALL_CALLS, Reprice } from "./Reprice";
+import type { RuleDraft } from "./rule-form";
 import { UnpricedModels } from "./UnpricedModels";
 
 const TYPING_MS = 250;
 const NONE_HIDDEN: ReadonlySet<string> = new Set();
 const STEPS: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -Infinity };
+const NO_PROVIDERS: readonly PriceProvider[] = [];
 const UNSORTED = { column: "", descending: false };
 
 export function PricesTab() {
   const { search, set } = useUrl();
+  const [draft, setDraft] = useState<RuleDraft | null>(null);
+  const [filter, setFilter] = useState(ALL_CALLS);
+  const [history, setHistory] = useState<PriceRow | null>(null);
   const { q, provider } = search;
   const prices = usePrices({ q, provider });
   const data = useLast(prices.data);
@@ -39,10 +48,36 @@ export function PricesTab() {
   function clear() {
     set({ q: undefined, provider: undefined });
   }
+  const providers = first?.providers ?? NO_PROVIDERS;
+
+  /** What a new rule is about is what one wants to price again. */
+  function added(rule: PriceRule) {
+    setFilter({ ...ALL_CALLS, provider: rule.provider ?? "", model: rule.model ?? "", state: rule.kind === "mapping" ? "unpriced" : "" });
+  }
   return (
     <div className="flex flex-col gap-3 pt-4">
-      <UnpricedModels />
-      <Card title="Price book" actions={first ? <BookFacts list={first} /> : null}>
+      <UnpricedModels onMap={setDraft} />
+      <PriceRules providers={providers} draft={draft} onDraft={setDraft} onAdded={added} />
+      <Reprice providers={providers} filter={filter} onFilter={setFilter} />
+      <PriceHistoryDialog
+        of={history}
+        onClose={() => setHistory(null)}
+        onRule={(rule) => {
+          setHistory(null);
+          setDraft(rule);
+        }}
+      />
+      <Card
+        title="Price book"
+        actions={
+          first ? (
+            <>
+              <BookFacts list={first} />
+              <BookUpdate />
+            </>
+          ) : null
+        }
+      >
         <PriceFilter list={first} />
         {failure.error && first && !isUnknown ? <StaleNotice {...failure} error={failure.error} /> : null}
         {failure.error && (!first || isUnknown) ? <Failure {...failure} error={failure.error} /> : null}
@@ -59,7 +94,7 @@ export function PricesTab() {
         ) : null}
         {rows.length > 0 && !isUnknown ? (
           <div className={cx("flex h-[36rem] max-h-[75vh] border-t border-line", prices.isPlaceholderData && "opacity-60")}>
-            <PriceTable key={`${q} ${provider}`} rows={rows} hasMore={prices.hasNextPage} onNearEnd={onNearEnd} />
+            <PriceTable key={`${q} ${provider}`} rows={rows} hasMore={prices.hasNextPage} onNearEnd={onNearEnd} onOpen={setHistory} />
           </div>
         ) : null}
       </Card>
@@ -122,11 +157,14 @@ interface PriceTableProps {
   rows: readonly PriceRow[];
   hasMore: boolean;
   onNearEnd: () => void;
+  onOpen: (row: PriceRow) => void;
 }
 
-function PriceTable({ rows, hasMore, onNearEnd }: PriceTableProps) {
+function PriceTable({ rows, hasMore, onNearEnd, onOpen }: PriceTableProps) {
   const [active, setActive] = useState(-1);
   function onKeyDown(event: KeyboardEvent) {
+    const chosen = rows[active];
+    if (event.key === "Enter" && event.target === event.currentTarget && chosen) onOpen(chosen);
     const step = STEPS[event.key];
     if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
@@ -147,7 +185,7 @@ function PriceTable({ rows, hasMore, onNearEnd }: PriceTableProps) {
         onSort={ignore}
         active={active}
         onActivate={setActive}
-        onOpen={ignore}
+        onOpen={onOpen}
         hasMore={hasMore}
         onNearEnd={onNearEnd}
         footer={hasMore ? <p className="p-3 text-center text-xs text-ink-3">Loading more…</p> : null}
@@ -157,7 +195,7 @@ function PriceTable({ rows, hasMore, onNearEnd }: PriceTableProps) {
 }
 
 function ignore() {
-  // The API has one order, and a row has no page of its own.
+  // The API has one order.
 }
 
 function priceId(row: PriceRow): string {
