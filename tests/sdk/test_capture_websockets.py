@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import websockets.asyncio.client
 import websockets.exceptions
 import websockets.sync.client
 from httpx2.websockets import WebSocketUpgradeError
+from loopback.collector import Collector
 from loopback.rig import Recorded, observed
 from loopback.socket_server import Caller, SocketServer, realtime_usage, say
 
@@ -418,6 +420,33 @@ def test_dropped_without_being_closed(library: str) -> None:
         command = [sys.executable, "-W", "ignore", "-c", DROPPED, server.netloc, library]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (ended.stdout.strip(), ended.returncode) == ("abandoned resp_1", 0), ended.stderr
+
+
+LEFT_OPEN = """
+import sys
+import llmobserve
+llmobserve.observe(hosts={sys.argv[1]: "openai"})
+from websockets.sync.client import connect
+connection = connect(f"ws://{sys.argv[1]}/v1/realtime?model=gpt-realtime", legacy=True)
+connection.send('{"type": "response.create"}')
+for _ in range(3):
+    connection.recv()
+"""
+
+
+def test_process_ends_with_an_open_connection() -> None:
+    second = {"type": "response.created", "response": {"id": "resp_2"}}
+    with SocketServer(say(CREATED, done(), second)) as server, Collector() as collector:
+        command = [sys.executable, "-c", LEFT_OPEN, server.netloc]
+        variables = {**os.environ, "LLMOBSERVE_COLLECTOR_URL": collector.url}
+        ended = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    calls = collector.events("call")
+    assert [(call["response_id"], call.get("status", "ok")) for call in calls] == [
+        ("resp_1", "ok"),
+        ("resp_2", "abandoned"),
+    ]
+    assert calls[0]["usage"]["units"] == UNITS
 
 
 def test_response_that_the_application_never_read_is_billed() -> None:
