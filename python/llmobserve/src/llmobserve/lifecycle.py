@@ -13,14 +13,18 @@ from llmobserve.guard import guarded, swallowed
 from llmobserve.recorder import Recorder
 from llmobserve.settings import SettingError, Settings, load
 from llmobserve.transport.worker import Worker
+from llmobserve.wire import now_us
 
 if TYPE_CHECKING:
+    from llmobserve.process_report import Reporter
     from llmobserve.transport import Reply, Sender, Transport
 
 __all__ = ["flush", "observe", "shutdown", "status", "unobserve"]
 
 _EXIT_S = 1.5
 """For sending when the process ends; with all else an exit takes less than two seconds."""
+_LAST_REPORT_S = 0.5
+"""For the last word of a process that has nothing else to send."""
 _STATUS_EVERY_S = 5.0
 
 
@@ -30,12 +34,15 @@ class _Observation:
     def __init__(self, settings: Settings, make_transport: "Callable[[], Transport]") -> None:
         self.settings = settings
         self._make_transport = make_transport
+        self._inherited_errors: dict[str, int] = {}
         self.recorder = Recorder(settings, wake=self._wake, forked=self.after_fork)
         self._attach_sender()
 
     def _attach_sender(self) -> None:
         self._transport = self._make_transport()
         self._sender: Sender | None = None
+        self._reporter: Reporter | None = None
+        self._started_at_us = now_us()
         self.worker = Worker(self._tick, lambda: self.sender.wait_s, self.settings.flush_interval_ms / 1000)
         self._noted: dict[str, Any] = {}
         self._noted_s = 0.0
@@ -47,8 +54,25 @@ class _Observation:
         if sender is None:
             from llmobserve.transport.sender import Sender
 
-            sender = self._sender = Sender(self.recorder.spool, self._transport)
+            sender = Sender(self.recorder.spool, self._transport, self.reporter)
+            self._sender = sender
         return sender
+
+    @property
+    def reporter(self) -> "Reporter":
+        """What is told of this process; loaded with the sender."""
+        reporter = self._reporter
+        if reporter is None:
+            from llmobserve.process_report import Reporter
+
+            reporter = self._reporter = Reporter(
+                self.recorder,
+                self.settings,
+                lambda: self.sender.state,
+                started_at_us=self._started_at_us,
+                inherited=self._inherited_errors,
+            )
+        return reporter
 
     def _wake(self) -> None:
         self.worker.wake()
@@ -56,6 +80,10 @@ class _Observation:
     def remind(self) -> None:
         """Have the sender's thread, if it runs, look after streams that were dropped unread."""
         self.worker.remind()
+
+    def troubled(self) -> None:
+        """A library cannot be hooked as wanted: that is worth a report, though there may never be a call."""
+        self._wake()
 
     def _tick(self, now: bool) -> bool:
         capture.sweep()
@@ -67,6 +95,7 @@ class _Observation:
     def after_fork(self) -> None:
         """In the child: nothing of the parent's is sent twice, and no lock of the parent's is waited for."""
         self.recorder.after_fork()
+        self._inherited_errors = {place: count for place, (count, _) in swallowed().items()}
         self._transport.close()  # the child's copy of the connection; the parent's stays open
         self._attach_sender()
         processes = sys.modules.get("multiprocessing.util")
@@ -110,14 +139,16 @@ class _Observation:
 
     def stop(self, timeout_s: float) -> bool:
         """Record what is under way, send for at most `timeout_s`, leave the rest on disk."""
+        last_word = self._has_last_word()
         capture.uninstall()
         self.recorder.end_process_run()
         context.renew_process()
         context.set_span_sink(None)
         self.recorder.drain()
         complete = not self.has_work
-        if not complete and timeout_s > 0 and self.sender.wait_s == 0:
-            complete = self.worker.flush(timeout_s, stop=True)
+        if timeout_s > 0 and not (complete and not last_word) and self.sender.wait_s == 0:
+            sent = self.worker.flush(min(timeout_s, _LAST_REPORT_S) if complete else timeout_s, stop=True)
+            complete = complete or sent
         self.worker.abandon()
         if self._sender is not None:
             self._sender.close()
@@ -125,6 +156,13 @@ class _Observation:
             self._close_note()
         self.recorder.spool.close()
         return complete
+
+    def _has_last_word(self) -> bool:
+        """True when the end of this process, or something wrong in it, is to be told."""
+        is_known = self._sender is not None or self.has_work
+        if is_known or swallowed() or any(entry.state in {"degraded", "missing"} for entry in capture.health()):
+            return self.reporter.ending()
+        return False
 
     def _close_note(self) -> None:
         from llmobserve.spool.directory import put_status, remove_status
@@ -163,7 +201,12 @@ def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
             unobserve()
         observation = _Observation(wanted, _transport_maker(wanted, transport))
         try:
-            capture.install(sink=observation.recorder.record_call, settings=wanted, remind=observation.remind)
+            capture.install(
+                sink=observation.recorder.record_call,
+                settings=wanted,
+                remind=observation.remind,
+                troubled=observation.troubled,
+            )
         except ValueError as error:
             raise SettingError(f"llmobserve: {error}") from None
         _current = observation

@@ -3,6 +3,7 @@
 A call is on disk when `record_call` returns. Spans wait in memory for the next call or the next tick of the sender.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -36,6 +37,25 @@ _CALL, _SPAN, _DRAIN = guarded("recorder.call"), guarded("recorder.span"), guard
 _ANNOUNCE, _ENCODE, _CONTENT = guarded("recorder.announce"), guarded("recorder.encode"), guarded("recorder.content")
 
 
+class _Tally:
+    """Counts from any number of threads without a lock: `next` of a `count` is one step of the interpreter."""
+
+    __slots__ = ("_looks", "_numbers", "add", "first_us", "last_us")
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        self._looks = 0
+        self.add = self._numbers.__next__
+        self.first_us: int | None = None
+        self.last_us: int | None = None
+
+    def total(self) -> int:
+        """How often `add` was called; to be asked by one thread at a time, since a look takes a number too."""
+        total = next(self._numbers) - self._looks
+        self._looks += 1
+        return total
+
+
 class Recorder:
     """Takes what is observed in this process and keeps it safe for the sender."""
 
@@ -54,8 +74,11 @@ class Recorder:
         self._ended: deque[OpenSpan] = deque()
         self._sequence = count()
         self._process_id = new_trace_id()
-        self.calls = 0
-        self.spans = 0
+        self._looking = threading.Lock()
+        self._calls: dict[str, _Tally] = {}
+        self._spans = _Tally()
+        self._redacting = threading.RLock()  # a finaliser may record in the middle of it
+        self.redactions = 0
 
     def after_fork(self) -> None:
         """In the child: begin empty. What the parent has not delivered stays with the parent."""
@@ -94,14 +117,48 @@ class Recorder:
                     payloads += self._announcements(around, snapshot)
             with _ENCODE:
                 payloads.append(record_to_json(call, next(self._sequence)))
-                self.calls += 1
+                self._count(call)
             if content is not None:
                 with _CONTENT:
                     payloads += self._content_record(content)
             self.spool.write(payloads)
             self._wake()
 
+    def _count(self, call: CallEvent) -> None:
+        library = call.transport or ""
+        tally = self._calls.get(library)
+        if tally is None:
+            tally = self._calls.setdefault(library, _Tally())
+            tally.first_us = tally.first_us or call.start_time_us
+        tally.add()
+        tally.last_us = call.start_time_us
+
+    @property
+    def process_id(self) -> str:
+        """Id of this process on the wire."""
+        return self._process_id
+
+    @property
+    def calls(self) -> int:
+        """Calls that were recorded."""
+        return sum(total for total, _, _ in self.calls_by_library().values())
+
+    @property
+    def spans(self) -> int:
+        """Ended spans that were recorded."""
+        with self._looking:
+            return self._spans.total()
+
+    def calls_by_library(self) -> dict[str, tuple[int, int | None, int | None]]:
+        """Calls by the library that moved them: how many, start of the first and of the last, microseconds UTC."""
+        with self._looking:
+            tallies = list(self._calls.items())
+            return {library: (tally.total(), tally.first_us, tally.last_us) for library, tally in tallies}
+
     def _content_record(self, content: ContentRecord) -> list[bytes]:
+        if content.redactions:
+            with self._redacting:
+                self.redactions += content.redactions
         payload = record_to_json(content)
         if len(payload) <= _RECORD_BYTES:
             return [payload]
@@ -148,7 +205,7 @@ class Recorder:
                 if span.stands_for_run:
                     payloads.append(self._run_record(span))
                 payloads.append(self._span_record(span))
-                self.spans += 1
+                self._spans.add()
         return payloads
 
     def _announcements(self, around: OpenSpan, snapshot: Snapshot) -> list[bytes]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmobserve.capture.engine import Engine, Sink
     from llmobserve.capture.transport_hooks import TransportHooks
 
-__all__ = ["PatchHealth", "health", "install", "sweep", "uninstall"]
+__all__ = ["PatchHealth", "health", "install", "sweep", "uninstall", "wrappers"]
 
 _lock = threading.RLock()
 _hook = ImportHook()
@@ -28,17 +28,25 @@ _make_engine: "Callable[[], Engine] | None" = None
 _engine: "Engine | None" = None
 _hooks: "dict[str, TransportHooks]" = {}
 """Loaded hooks by their place, as in `Library.hooks`."""
+_troubled: Callable[[], None] | None = None
 _fork_handled = False
 
 
-def install(*, sink: "Sink", settings: Settings, remind: Callable[[], None] | None = None) -> None:
+def install(
+    *,
+    sink: "Sink",
+    settings: Settings,
+    remind: Callable[[], None] | None = None,
+    troubled: Callable[[], None] | None = None,
+) -> None:
     """Start to observe. The sink gets each call as it ends, in the thread that ended it.
 
-    `remind` is called, perhaps by the garbage collector and so without any lock, when a `sweep` is due.
+    `remind` is called, perhaps by the garbage collector and so without any lock, when a `sweep` is due; `troubled`
+    when a library was imported that cannot be hooked as wanted.
 
     A second call replaces sink and settings. Raises ValueError when `settings.hosts` names an unknown provider.
     """
-    global _engine, _make_engine, _fork_handled
+    global _engine, _make_engine, _fork_handled, _troubled
 
     def make_engine() -> "Engine":
         from llmobserve.capture.engine import Engine
@@ -49,7 +57,7 @@ def install(*, sink: "Sink", settings: Settings, remind: Callable[[], None] | No
         before = _engine
         # Without declared hosts there is nothing to check before a library comes.
         after = make_engine() if settings.hosts or before is not None else None
-        _make_engine, _engine = make_engine, after
+        _make_engine, _engine, _troubled = make_engine, after, troubled
         for hooks in _hooks.values():
             hooks.engine = after
         _hook.install()
@@ -75,6 +83,8 @@ def _patch(library: Library, module: ModuleType) -> None:
             _engine = _make_engine()
         hooks.engine = _engine
         hooks.patch(module)
+    if _troubled is not None and any(one.state != "active" for name in library.modules for one in hooks.health(name)):
+        _troubled()
 
 
 def uninstall() -> None:
@@ -106,6 +116,11 @@ def health() -> list[PatchHealth]:
         reports = [one for name in library.modules for one in (loaded.health(name) if loaded is not None else [])]
         found += reports or [PatchHealth(library=library.name, version=None, target="", state="waiting")]
     return found
+
+
+def wrappers() -> list[tuple[str, str]]:
+    """Other tools' wrappers at the hooked places: what is hooked, and the module of the wrapper."""
+    return [found for hooks in _hooks.values() for found in hooks.wrappers()]
 
 
 def _forget_exchanges() -> None:

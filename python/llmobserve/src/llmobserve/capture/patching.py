@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["MARKER", "Patch", "PatchHealth", "apply", "positional_names", "restore"]
+__all__ = ["MARKER", "Patch", "PatchHealth", "apply", "other_wrappers", "positional_names", "restore"]
 
 MARKER = "__llmobserve_wrapped__"
 
@@ -65,3 +65,25 @@ def restore(patch: Patch) -> bool:
         return False
     setattr(patch.owner, patch.name, patch.original)
     return True
+
+
+def other_wrappers(patch: Patch) -> list[str]:
+    """Modules of other tools' wrappers at the hooked place, from the outermost; of those that show what they wrap."""
+    own = {"llmobserve", patch.owner.__module__.partition(".")[0]}
+    found: list[str] = []
+    layer, seen = patch.owner.__dict__.get(patch.name), 0
+    while layer is not None and seen < 20:
+        module = _module_of(layer)
+        if module and module.partition(".")[0] not in own:
+            found.append(module)
+        layer = getattr(layer, "__wrapped__", None)
+        seen += 1
+    return found
+
+
+def _module_of(wrapper: Any) -> str | None:
+    """Where a wrapper was written: `functools.wraps` and wrapt give it the name of what it wraps."""
+    written = getattr(wrapper, "_self_wrapper", wrapper)
+    written = getattr(written, "__func__", written)
+    name = getattr(written, "__globals__", {}).get("__name__")
+    return name if isinstance(name, str) else None

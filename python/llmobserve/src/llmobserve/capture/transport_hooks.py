@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from llmobserve.capture.engine import Engine
-from llmobserve.capture.patching import Patch, PatchHealth, apply, restore
+from llmobserve.capture.patching import Patch, PatchHealth, apply, other_wrappers, restore
 
 __all__ = ["TransportHooks"]
 
@@ -45,6 +45,14 @@ class TransportHooks:
     def health(self, watched: str) -> list[PatchHealth]:
         """State of the hooks of one watched module; empty while it is not imported."""
         return self._health.get(watched, [])
+
+    def wrappers(self) -> list[tuple[str, str]]:
+        """Other tools' wrappers at the hooked places: what is hooked, and the module of the wrapper."""
+        return [
+            (f"{patch.owner.__name__}.{patch.name}", module)
+            for patch in self._patches
+            for module in other_wrappers(patch)
+        ]
 
     def unpatch(self) -> None:
         """Take back the hooks that are still outermost; the others pass through from now on."""

@@ -21,6 +21,8 @@ class Parcel:
     source: Mapping[str, Any]
     records: Sequence[bytes]
     dropped: Mapping[str, int] = field(default_factory=dict[str, int])
+    report: Mapping[str, Any] | None = None
+    """Wire form of a `ProcessReport`."""
 
     def body(self) -> bytes:
         """The batch as JSON, stamped with the time of this attempt."""
@@ -32,6 +34,8 @@ class Parcel:
         }
         if self.dropped:
             head["dropped"] = self.dropped
+        if self.report is not None:
+            head["report"] = self.report
         return batch_to_json(head, list(self.records))
 
 

@@ -7,11 +7,12 @@ to a dead-letter file with the reason.
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress as ignoring
 from dataclasses import dataclass, field
 from os import close as close_descriptor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from llmobserve.context import suppress
 from llmobserve.spool.directory import expire, orphans, put_dead
@@ -22,7 +23,7 @@ from llmobserve.transport.batches import Parcel, halves, parcels
 from llmobserve.transport.outcome import Outcome, backoff_s, judge, rejected
 from llmobserve.wire import new_event_id
 
-__all__ = ["Sender", "SenderState"]
+__all__ = ["Reports", "Sender", "SenderState"]
 
 _ADOPT_EVERY_S = 60.0
 _MEMORY_EVENTS = 500
@@ -46,12 +47,33 @@ class SenderState:
     torn: int = 0
 
 
+class Reports(Protocol):
+    """What this process tells of itself beside its records. Nothing of it raises."""
+
+    process_id: str
+
+    def due(self) -> Mapping[str, Any] | None:
+        """The report to go with the next batch; `None` while there is nothing new."""
+        ...
+
+    @property
+    def urgent(self) -> bool:
+        """True when the next report is not to wait for a batch."""
+        ...
+
+    def arrived(self) -> None:
+        """The collector has the report that was given out last."""
+        ...
+
+
 class Sender:
     """Sends what the spool holds, and segments of processes that are gone."""
 
-    def __init__(self, spool: Spool, transport: Transport) -> None:
+    def __init__(self, spool: Spool, transport: Transport, reports: Reports | None = None) -> None:
         self._spool = spool
         self._transport = transport
+        self._reports = reports
+        self._batches_of_losses = 0
         self._busy = threading.Lock()
         self._arrived: dict[str, set[str]] = {}
         """Parcels of a segment that have arrived while the rest of it has not."""
@@ -76,7 +98,10 @@ class Sender:
                 self._spool.seal()
                 if now:
                     self._next_adoption_s = 0.0
-                return self._send_own(before_s) and self._send_orphans(before_s)
+                complete = self._send_own(before_s) and self._send_orphans(before_s)
+                if complete:
+                    self._send_report(before_s)
+                return complete
         finally:
             self._busy.release()
 
@@ -160,13 +185,32 @@ class Sender:
         """Losses that no batch has carried."""
         if not self._spool.losses or time.monotonic() >= before_s:
             return not self._spool.losses
-        return self._deliver(Parcel(batch_id=new_event_id(), source=self._spool.source(), records=()))
+        source = self._spool.source()
+        # The same id until it has arrived, so that the collector counts the losses once.
+        batch_id = f"{source['process_id']}.lost.{self._batches_of_losses}"
+        if not self._deliver(Parcel(batch_id=batch_id, source=source, records=())):
+            return False
+        self._batches_of_losses += 1
+        return True
+
+    def _send_report(self, before_s: float) -> None:
+        """A report that no batch has carried. Where it does not arrive, nothing of the application is missing."""
+        if self._reports is not None and self._reports.urgent and time.monotonic() < before_s:
+            self._deliver(Parcel(batch_id=new_event_id(), source=self._spool.source(), records=()))
+
+    def _report_for(self, parcel: Parcel) -> Mapping[str, Any] | None:
+        """A report to go with a parcel of this process itself."""
+        reports = self._reports
+        if reports is None or parcel.source.get("process_id") != reports.process_id:
+            return None
+        return reports.due()
 
     def _deliver(self, parcel: Parcel) -> bool:
         """Post a parcel; True when its records are no longer ours to send, whatever became of them."""
         losses = self._spool.take_losses()
         parcel.dropped = dict(Counter(parcel.dropped) + Counter(losses))
         refused: list[tuple[int, str]] = []
+        report = parcel.report = self._report_for(parcel)
         try:
             reply = self._transport.post(parcel.body())
             outcome = judge(reply)
@@ -177,6 +221,8 @@ class Sender:
         if outcome.verb != "done":
             self._spool.give_back_losses(losses)
             parcel.dropped = dict(Counter(parcel.dropped) - Counter(losses))
+        elif self._reports is not None and report is not None:
+            self._reports.arrived()
         return self._act(outcome, parcel, refused)
 
     def _act(self, outcome: Outcome, parcel: Parcel, refused: list[tuple[int, str]]) -> bool:

@@ -19,6 +19,7 @@ from llmobserve.wire.event import (
 )
 from llmobserve.wire.ids import new_event_id, new_span_id, new_trace_id, now_us
 from llmobserve.wire.record_text import record_to_json
+from llmobserve.wire.report import LibraryReport, ProcessReport, WrapperReport
 from llmobserve.wire.usage import Quantity, Usage, UsageSource, input_tokens, output_tokens
 
 __all__ = [
@@ -33,7 +34,9 @@ __all__ = [
     "CostLine",
     "CostState",
     "ErrorInfo",
+    "LibraryReport",
     "LineRules",
+    "ProcessReport",
     "Quantity",
     "Record",
     "Source",
@@ -43,6 +46,7 @@ __all__ = [
     "Usage",
     "UsageSource",
     "Verdict",
+    "WrapperReport",
     "batch_to_json",
     "input_tokens",
     "new_event_id",

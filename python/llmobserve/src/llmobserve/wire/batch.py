@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from llmobserve.wire.event import Record
+from llmobserve.wire.report import ProcessReport
 
 __all__ = ["Batch", "BatchAnswer", "Source", "Verdict"]
 
@@ -36,6 +37,8 @@ class Batch:
     events: tuple[Record, ...]
     dropped: Mapping[str, int] = field(default_factory=dict[str, int])
     """Records lost since the last batch, by reason."""
+    report: ProcessReport | None = None
+    """State of the process: with its first batch, when something changes, and else now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
