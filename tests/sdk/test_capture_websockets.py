@@ -468,6 +468,17 @@ def test_response_that_the_application_never_read_is_billed() -> None:
         assert dict(run(client, script, scenario).one.usage.units) == UNITS
 
 
+def test_long_session_still_knows_what_is_under_way() -> None:
+    heard = [{"type": "input_audio_buffer.committed", "item_id": f"item_{number}"} for number in range(200)]
+
+    async def scenario(talk: Talk) -> None:
+        await talk.send(ASK)
+        await talk.take(201)
+
+    call = run(by_websockets, say(*heard, CREATED), scenario).one
+    assert (call.status, call.response_id) == ("cancelled", "resp_1")
+
+
 def test_every_way_of_sending_and_receiving_passes() -> None:
     fragments = [ASK[:5], ASK[5:]]
 

@@ -35,6 +35,8 @@ class _Part:
     start_ns: int
     place: Any = None
     first_content_ns: int | None = None
+    is_item: bool = False
+    """True for what the speaker said, which is transcribed."""
 
 
 class RealtimeReader(MessageReader):
@@ -75,11 +77,12 @@ class RealtimeReader(MessageReader):
         response = as_mapping(message.get("response"))
         if kind == "response.created":
             asked = self._asked.popleft() if self._asked else (now_ns(), None)
-            self._begin(text_or_none(response.get("id")), *asked)
+            self._begin(text_or_none(response.get("id")), _Part(*asked))
         elif kind == "response.done":
             self._response(response)
         elif kind == "input_audio_buffer.committed":
-            self._begin(text_or_none(message.get("item_id")), now_ns(), None)
+            if self._transcriber is not None:
+                self._begin(text_or_none(message.get("item_id")), _Part(now_ns(), is_item=True))
         elif kind.startswith("conversation."):
             self._transcription(message)
         elif isinstance(message.get("session"), dict):
@@ -88,10 +91,7 @@ class RealtimeReader(MessageReader):
     def finish(self, end: SessionEnd) -> None:
         """Hand over the responses that never came to an end: what they consumed is not known."""
         for name, part in self._parts.items():
-            if name.startswith("item_") and not self._transcriber:
-                continue
-            is_item = name.startswith("item_")
-            reading = self.blank() if not is_item else self._transcribed(name, 0)
+            reading = self._transcribed(name, 0) if part.is_item else self.blank()
             reading.response_id = name
             reading.remote_id = reading.remote_id or name
             reading.usage = Usage(flags=("partial",))
@@ -114,10 +114,12 @@ class RealtimeReader(MessageReader):
             reading.dimensions["deployment"] = deployment
         return reading
 
-    def _begin(self, name: str | None, start_ns: int, place: Any) -> None:
-        if name is None or len(self._parts) >= _MOST_UNDER_WAY:
+    def _begin(self, name: str | None, part: _Part) -> None:
+        if name is None:
             return
-        part = self._parts[name] = _Part(start_ns, place)
+        if len(self._parts) >= _MOST_UNDER_WAY:
+            self._ended(next(iter(self._parts)))
+        self._parts[name] = part
         self._without_content[name.encode("utf-8", "replace")] = part
 
     def _ended(self, name: str | None) -> _Part:
