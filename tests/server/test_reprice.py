@@ -155,6 +155,28 @@ def test_applying_keeps_what_was_said_before(server: LiveServer, api: httpx.Clie
     assert entry.detail["total"]["difference_usd"] == "0.00525"
 
 
+def test_own_rates_reach_calls_whose_cost_the_provider_reported(server: LiveServer, api: httpx.Client) -> None:
+    fill(server)
+    rule = {
+        "kind": "override",
+        "provider": "openai",
+        "model": "gpt-4o-mini",
+        "rates": [
+            {"unit": unit, "rate_usd": "1", "per": 1_000_000} for unit in ("input_text_tokens", "output_text_tokens")
+        ],
+        "valid_from": "2026-10-01T00:00:00Z",
+    }
+    made = api.post("price-rules", json=rule)
+    assert made.status_code == 201, made.text
+    # Six calls of 1,100 tokens at a dollar a million, one of which the provider had put at 0.01.
+    assert reprice(api, dry_run=False)["total"]["changed"] == 6
+    assert total_usd(store_of(server)) == Decimal("0.0066")
+    # Withdrawn, the list prices and the provider's figure are back: 5 x 0.00021 + 0.01.
+    assert api.post(f"price-rules/{made.json()['id']}/end", json={"at": "2026-10-01T00:00:00Z"}).status_code == 200
+    assert reprice(api, dry_run=False)["total"]["changed"] == 6
+    assert total_usd(store_of(server)) == Decimal("0.01105")
+
+
 def test_applying_again_changes_nothing(server: LiveServer, api: httpx.Client) -> None:
     fill(server)
     load_book(api)

@@ -64,7 +64,7 @@ export function Reprice({ providers, filter, onFilter }: RepriceProps) {
       <div className="flex flex-col gap-3 px-4">
         <p className="text-ink-2">
           A stored cost stays as it was until you say otherwise. This prices calls with the price book and the rules of now; every earlier cost is kept and shown at the
-          call. Costs that providers stated themselves stay.
+          call. Costs that providers stated themselves stay, unless you have own rates for them.
         </p>
         <form onSubmit={submit} className="grid items-end gap-3 sm:grid-cols-3 lg:grid-cols-6" aria-label="Calls to price again">
           <Labelled label="Provider">

@@ -50,14 +50,23 @@ class ChunkReader:
     """Reads the charged calls of a filter by time and id.
 
     A slice of time is read at once, twice as long after a slice with few calls and half as long after a full chunk:
-    each look touches only the blocks of its slice, however large the store is. Calls with the provider's own figure
-    are not read: nothing that we know is better.
+    each look touches only the blocks of its slice, however large the store is.
+
+    Args:
+        store: where the calls are.
+        project_id: whose calls.
+        wanted: which of them.
+        chunk: calls that are read at once, at most.
+        with_reported: calls with the provider's own figure too. Without own rates of the project nothing that we know
+            is better than that.
     """
 
-    def __init__(self, store: Store, project_id: str, wanted: RepriceFilter, chunk: int) -> None:
+    def __init__(
+        self, store: Store, project_id: str, wanted: RepriceFilter, chunk: int, *, with_reported: bool = False
+    ) -> None:
         self._store = store
         self._scope = Scope(project_id).between(_naive(wanted.time_from), _naive(wanted.time_to))
-        self._conditions = _conditions(wanted)
+        self._conditions = _conditions(wanted, with_reported=with_reported)
         self._chunk = chunk
         self._span = _FIRST_SPAN
 
@@ -95,9 +104,11 @@ def _naive(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _conditions(wanted: RepriceFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: RepriceFilter, *, with_reported: bool) -> list[ColumnElement[bool]]:
     c = events.c
-    conditions: list[ColumnElement[bool]] = [is_charged(c), c.cost_state.is_distinct_from("provider_reported")]
+    conditions: list[ColumnElement[bool]] = [is_charged(c)]
+    if not with_reported:
+        conditions.append(c.cost_state.is_distinct_from("provider_reported"))
     if wanted.provider is not None:
         conditions.append(c.provider == wanted.provider)
     if wanted.model is not None:

@@ -179,7 +179,9 @@ class Repricings:
         self._jobs[job.order.job_id] = job
 
     def _reader(self, order: Order) -> ChunkReader:
-        return ChunkReader(self._store, order.project_id, order.wanted, CHUNK_CALLS)
+        overlay = self._rules.of(order.project_id)
+        has_own_rates = overlay is not None and any(rule.kind == "override" for rule in overlay.rules)
+        return ChunkReader(self._store, order.project_id, order.wanted, CHUNK_CALLS, with_reported=has_own_rates)
 
     def _run(self, job: _Job, book: PriceBook) -> None:
         name = f"llmobserve-reprice-{job.order.project_id}"
