@@ -85,7 +85,13 @@ SITES: Mapping[str, Site] = {
     ),
     "deepgram": Site(hosts=("api.deepgram.com", "api.eu.deepgram.com", "agent.deepgram.com")),
     "assemblyai": Site(
-        hosts=("api.assemblyai.com", "api.eu.assemblyai.com", "sync.assemblyai.com", "streaming.assemblyai.com")
+        hosts=(
+            "api.assemblyai.com",
+            "api.eu.assemblyai.com",
+            "sync.assemblyai.com",
+            "streaming.assemblyai.com",
+            "streaming.eu.assemblyai.com",
+        )
     ),
     "playht": Site(hosts=("play.ht",), suffixes=(".play.ht",)),
     "azure_speech": Site(
