@@ -1,13 +1,21 @@
 """Reads `generateContent` and `streamGenerateContent`: tokens, grounding, traffic type."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from llmobserve.providers.base import Reading
 from llmobserve.providers.google_shape.usage import metadata_usage
 from llmobserve.providers.own_shape import OwnReader, text_of
 from llmobserve.providers.prompt_text import is_measured, prompt_text
-from llmobserve.providers.quantities import as_mapping, estimated_usage, text_bytes, with_sizes, with_units
+from llmobserve.providers.quantities import (
+    as_mapping,
+    estimate_tokens,
+    estimated_usage,
+    text_bytes,
+    with_sizes,
+    with_units,
+)
 from llmobserve.wire import Quantity, Usage
 
 __all__ = ["GenerateReader", "service_tier"]
@@ -115,10 +123,22 @@ class GenerateReader(OwnReader):
         if self._maps:
             counts["map_queries"] = 1
         flags = ("partial",) if ended_early and not self._terminal else ()
+        if flags and raw.get("candidatesTokenCount") is None and self.output_bytes:
+            usage = self._with_output_seen(usage)
         if is_measured(self.response_id) and not flags:
             seen = self.output_bytes if self.is_whole or self.want_content else None
             usage = with_sizes(usage, prompt_text(self.asked, self.input_keys), seen)
         out.usage = with_units(usage, counts, *flags)
+
+    def _with_output_seen(self, stated: Usage) -> Usage:
+        """Usage that counts no answer yet, with an estimate of what was seen of it."""
+        seen = estimate_tokens(self.output_bytes)
+        thoughts = stated.units.get("output_text_tokens", 0)
+        units = {**stated.units, "output_text_tokens": thoughts + seen}
+        details = dict(stated.details)
+        if not thoughts:
+            details["output_text_bytes"] = self.output_bytes
+        return replace(stated, units=units, details=details, source="estimated")
 
     def _estimate(self, stated: Usage | None, *, ended_early: bool) -> Usage:
         if stated is not None and stated.flags and self.is_whole:

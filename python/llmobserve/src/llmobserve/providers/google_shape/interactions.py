@@ -24,6 +24,11 @@ class InteractionReader(OwnReader):
     _interaction: Mapping[str, Any] | None = None
     _usage_raw: Any = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._pieces: list[str] = []
+        """Text of a stream, kept with content only."""
+
     def take(self, body: Any) -> None:
         """Take the interaction."""
         interaction = as_mapping(body)
@@ -44,6 +49,9 @@ class InteractionReader(OwnReader):
             self._has_content = True
             delta = as_mapping(event.get("delta"))
             self.output_bytes += text_bytes([delta.get("text"), delta.get("arguments")])
+            piece = text_of(delta.get("text"))
+            if self.want_content and piece is not None:
+                self._pieces.append(piece)
         elif isinstance(event.get("interaction"), dict):
             self.take(event["interaction"])
             self._terminal = str(kind).endswith((".completed", ".complete", ".failed"))
@@ -61,7 +69,7 @@ class InteractionReader(OwnReader):
         if tier is not None:
             out.dimensions["service_tier"] = tier
         if self.want_content:
-            out.output = found.get("steps") or found.get("outputs")
+            out.output = found.get("steps") or found.get("outputs") or "".join(self._pieces) or None
         error = as_mapping(found.get("error"))
         if found.get("status") == "failed" or error:
             out.error_type = text_of(error.get("code")) or "failed"

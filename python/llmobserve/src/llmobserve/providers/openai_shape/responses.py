@@ -26,6 +26,11 @@ class ResponsesReader(ShapeReader):
     _background: bool = False
     _output_bytes: int = 0
 
+    def __init__(self, request: ProviderRequest, match: "re.Match[str]", *, want_content: bool) -> None:
+        super().__init__(request, match, want_content=want_content)
+        self._items: dict[int, dict[str, Any]] = {}
+        """Items of the output by index, as they grow; only with content."""
+
     def take(self, body: Mapping[str, Any]) -> None:
         """Take a response object."""
         self.take_identity(body)
@@ -49,9 +54,33 @@ class ResponsesReader(ShapeReader):
         elif kind.endswith(".delta"):
             self._has_content = True
             self._output_bytes += text_bytes(event.get("delta"))
+            if self.want_content:
+                self._collect(kind.removeprefix("response.").removesuffix(".delta"), event)
+        elif kind.startswith("response.output_item.") and self.want_content:
+            self._items[_index(event)] = dict(as_mapping(event.get("item")))
         elif isinstance(event.get("response"), dict):
             self.take(cast("dict[str, Any]", event["response"]))
             self._terminal = kind.removeprefix("response.") in _FINAL
+
+    def _collect(self, kind: str, event: Mapping[str, Any]) -> None:
+        """Add a piece of text to its item: an answer that is broken off has no other record of it."""
+        piece = event.get("delta")
+        if not isinstance(piece, str):
+            return
+        item = self._items.setdefault(_index(event), {"type": "message", "role": "assistant"})
+        listed = item.get("content")
+        parts = cast("list[Any]", listed) if isinstance(listed, list) else []
+        last = as_mapping(parts[-1] if parts else None)
+        if last.get("type") == kind:
+            parts[-1] = {"type": kind, "text": f"{last.get('text', '')}{piece}"}
+        else:
+            parts.append({"type": kind, "text": piece})
+        item["content"] = parts
+
+    def _output(self) -> Any:
+        if self._final is not None:
+            return self._final.get("output")
+        return [self._items[index] for index in sorted(self._items)] or None
 
     def reading(self, *, ended_early: bool = False) -> Reading:
         """The facts so far; a background answer is pending until a later look finds it finished."""
@@ -60,7 +89,7 @@ class ResponsesReader(ShapeReader):
             out.input = {
                 key: self.asked[key] for key in ("instructions", "input", "tools") if key in self.asked
             } or None
-            out.output = self._final.get("output") if self._final is not None else None
+            out.output = self._output()
         if self.failed:
             return out
         self._background = self._background or self.asked.get("background") is True
@@ -109,6 +138,11 @@ class ResponsesReader(ShapeReader):
             flags=usage.flags,
             raw=usage.raw,
         )
+
+
+def _index(event: Mapping[str, Any]) -> int:
+    index = event.get("output_index")
+    return index if isinstance(index, int) else 0
 
 
 def _tool_counts(final: Mapping[str, Any]) -> dict[str, Quantity]:
