@@ -11,7 +11,8 @@ from loopback.collector import Collector
 
 from llmobserve import __version__, capture, cli
 from llmobserve.cli import doctor
-from llmobserve.spool.directory import put_dead, put_status
+from llmobserve.spool.dead_letters import put_dead
+from llmobserve.spool.directory import put_status
 from llmobserve.spool.writer import Spool
 
 

@@ -2,17 +2,20 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmobserve.spool.directory import expire, orphans, put_dead, put_status, remove_status, spool_state, statuses
-from llmobserve.spool.segment import Owner, claim, lock, read_segment
+from llmobserve.spool.dead_letters import put_dead
+from llmobserve.spool.directory import expire, orphans, put_status, remove_status, spool_state, statuses
+from llmobserve.spool.segment import Owner, claim, frame, lock, read_segment, release
 from llmobserve.spool.writer import Limits, Spool
 
 SOURCE = {"process_id": "p1", "service": "shop"}
@@ -158,8 +161,99 @@ def test_disk_is_not_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     disk = os.statvfs_result((4096, 4096, 250_000, 10_000, 10_000, 0, 0, 0, 0, 255))
     monkeypatch.setattr(os, "statvfs", lambda path: disk)
     spool = spool_in(tmp_path)
+    spool.write([call(1), content(5)])
+    assert sum(path.stat().st_size for path in spool.directory.iterdir()) < 200  # the head alone
+    assert list(spool.memory) == [content(5), call(1)]  # the collector may be there, and take them from memory
+    assert dict(spool.lost) == {}
+    monkeypatch.undo()
+    spool.close()
+    assert [record for path in spool.sealed for record in records_of(path)] == [content(5), call(1)]
+
+
+def test_a_disk_with_little_room_is_used_for_calls_before_content(tmp_path: Path) -> None:
+    # 4 MB with 1.2 MB free, of which a twentieth of the disk (0.2 MB) is left: of 1 MB a fifth is for calls alone.
+    def disk(path: str) -> os.statvfs_result:
+        free = 300 - sum(file.stat().st_size for file in Path(path).iterdir()) // 4096
+        return os.statvfs_result((4096, 4096, 1000, free, free, 0, 0, 0, 0, 255))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "statvfs", disk)
+        spool = spool_in(tmp_path)
+        for number in range(15):
+            spool.write([call(number), content(100_000)])
+    on_disk = [record for path in (tmp_path / "spool").iterdir() for record in records_of(path)]
+    assert [record for record in on_disk if record.startswith(b'{"type":"call"')] == [call(n) for n in range(15)]
+    assert len(on_disk) - 15 == 8  # 8 × 100 kB = 0.8 MB
+    assert len(spool.memory) == 7
+    assert spool.created == 30
+
+
+def test_records_move_from_memory_to_a_disk_that_can_be_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmobserve.spool.writer._RETRY_NS", 0)
+    blocked = unwritable(tmp_path)
+    spool = spool_in(blocked)
+    for number in range(3):
+        spool.write([call(number)])
+    assert len(spool.memory) == 3
+    blocked.unlink()
+    spool.write([call(3)])
+    assert not spool.memory
+    assert spool.unwritable is None
+    spool.close()
+    assert [record for path in spool.sealed for record in records_of(path)] == [call(n) for n in range(4)]
+    assert dict(spool.lost) == {}
+
+
+def test_what_never_finds_room_is_counted_at_the_end(tmp_path: Path) -> None:
+    spool = spool_in(unwritable(tmp_path))
+    spool.write([call(1), call(2)])
+    spool.close()
+    assert dict(spool.lost) == {"not_written": 2}
+    assert spool.created == 2
+
+
+def test_a_forked_child_keeps_no_lock_of_its_parent(tmp_path: Path) -> None:
+    """The parent has one segment open and sends another: a child that outlives it must hold neither."""
+    spool = spool_in(tmp_path)
     spool.write([call(1)])
-    assert dict(spool.lost) == {"spool_full": 1}
+    spool.seal()
+    sending = claim(spool.sealed[0])
+    assert sending is not None
+    spool.write([call(2)])
+    active = spool.active_path
+    assert active is not None
+    unrelated = (tmp_path / "unrelated").open("w")
+    child = os.fork()
+    if child == 0:
+        try:
+            spool.after_fork()
+            unrelated.write("still open")
+            unrelated.flush()
+            time.sleep(60)
+        finally:
+            os._exit(1)
+    try:
+        give_up = time.monotonic() + 30
+        while not (tmp_path / "unrelated").stat().st_size and time.monotonic() < give_up:
+            time.sleep(0.01)
+        release(sending)
+        spool.seal()
+        for path in (spool.sealed[0], active):
+            descriptor = claim(path)
+            assert descriptor is not None
+            release(descriptor)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        unrelated.close()
+
+
+def test_a_note_of_unknown_form_counts_as_damaged() -> None:
+    notes = [b'{"type":"segment"}', b'{"type":"dropped","dropped":{"a":"x"}}', call(1)]
+    segment = read_segment("x", frame(notes))
+    assert (segment.records, segment.torn, segment.source) == ([call(1)], 2, {})
 
 
 def unwritable(folder: Path) -> Path:
@@ -260,7 +354,7 @@ def test_expired_segments_are_given_up_and_counted(tmp_path: Path) -> None:
     spool.seal()
     old, young = spool.sealed
     os.utime(old, (0, 0))
-    assert expire(tmp_path / "spool", 7 * 24 * 3600) == 2
+    assert expire(tmp_path / "spool", 7 * 24 * 3600) == {"expired": 2}
     assert (old.exists(), young.exists()) == (False, True)
 
 

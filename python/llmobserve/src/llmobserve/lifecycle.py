@@ -18,6 +18,7 @@ from llmobserve.wire import now_us
 if TYPE_CHECKING:
     from llmobserve.process_report import Reporter
     from llmobserve.transport import Reply, Sender, Transport
+    from llmobserve.transport.http import HttpTransport
 
 __all__ = ["flush", "observe", "shutdown", "status", "unobserve"]
 
@@ -52,8 +53,9 @@ class _Observation:
         """Loaded with the first record, by its own thread: `observe()` is to be quick."""
         sender = self._sender
         if sender is None:
-            from llmobserve.transport.sender import Sender
-
+            with _loading:
+                from llmobserve import process_report as _
+                from llmobserve.transport.sender import Sender
             sender = Sender(self.recorder.spool, self._transport, self.reporter)
             self._sender = sender
         return sender
@@ -96,11 +98,10 @@ class _Observation:
         """In the child: nothing of the parent's is sent twice, and no lock of the parent's is waited for."""
         self.recorder.after_fork()
         self._inherited_errors = {place: count for place, (count, _) in swallowed().items()}
-        self._transport.close()  # the child's copy of the connection; the parent's stays open
+        if isinstance(self._transport, _OverHttp):
+            self._transport.after_fork()
         self._attach_sender()
-        processes = sys.modules.get("multiprocessing.util")
-        if processes is not None:
-            _at_end_of_child(processes)
+        _at_end_of_child()
 
     def status(self) -> dict[str, Any]:
         """How recording and sending go in this process."""
@@ -114,6 +115,7 @@ class _Observation:
             "sent": sender.sent,
             "state": sender.state,
             "reason": sender.reason,
+            "created": spool.created,
             "lost": dict(spool.lost),
             "dead_letters": dict(sender.dead),
             "torn": sender.torn,
@@ -147,14 +149,16 @@ class _Observation:
         self.recorder.drain()
         complete = not self.has_work
         if timeout_s > 0 and not (complete and not last_word) and self.sender.wait_s == 0:
-            sent = self.worker.flush(min(timeout_s, _LAST_REPORT_S) if complete else timeout_s, stop=True)
-            complete = complete or sent
+            limit_s = min(timeout_s, _LAST_REPORT_S) if complete else timeout_s
+            sent = self.worker.flush(limit_s, stop=True)
+            complete = complete or (self._send_here(limit_s) if sent is None else sent)
         self.worker.abandon()
         if self._sender is not None:
             self._sender.close()
-        if self.recorder.spool.written or self.recorder.spool.lost:
+        spool = self.recorder.spool
+        spool.close()
+        if spool.written or spool.lost:
             self._close_note()
-        self.recorder.spool.close()
         return complete
 
     def _has_last_word(self) -> bool:
@@ -162,6 +166,15 @@ class _Observation:
         is_known = self._sender is not None or self.has_work
         if is_known or swallowed() or any(entry.state in {"degraded", "missing"} for entry in capture.health()):
             return self.reporter.ending()
+        return False
+
+    def _send_here(self, timeout_s: float) -> bool:
+        """Send in this thread: the interpreter ends, and gives no other one (Python 3.12 and later)."""
+        until_s = time.monotonic() + timeout_s
+        if isinstance(self._transport, _OverHttp):
+            self._transport.hurry(until_s)
+        with guarded("shutdown.send"):
+            return self.sender.send_all(now=True, before_s=until_s)
         return False
 
     def _close_note(self) -> None:
@@ -177,6 +190,11 @@ class _Observation:
 
 
 _lock = threading.RLock()
+_loading = threading.Lock()
+"""Held while the sender's thread loads what it needs. No fork happens meanwhile: in the child the half-loaded modules
+would stay locked by a thread that is not there."""
+_LOADING_S = 2.0
+"""No fork is kept longer than that, come what may."""
 _current: _Observation | None = None
 _hooked = False
 
@@ -247,7 +265,7 @@ def flush(timeout_s: float = 5.0) -> bool:
     observation = _current
     if observation is None or not observation.has_work:
         return True
-    return observation.worker.flush(timeout_s)
+    return bool(observation.worker.flush(timeout_s))
 
 
 def status() -> Mapping[str, Any] | None:
@@ -265,14 +283,26 @@ class _OverHttp:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._transport: Transport | None = None
+        self._transport: HttpTransport | None = None
+        self._until_s: float | None = None
 
     def post(self, body: bytes) -> "Reply":
         if self._transport is None:
-            from llmobserve.transport.http import HttpTransport
+            with _loading:
+                from llmobserve.transport.http import HttpTransport
 
+                "localhost".encode("idna")  # loads what looking up any host name loads
             self._transport = HttpTransport(self._settings.collector_url, self._settings.api_key)
+        if self._until_s is not None:
+            self._transport.hurry(self._until_s)
         return self._transport.post(body)
+
+    def hurry(self, until_s: float) -> None:
+        self._until_s = until_s
+
+    def after_fork(self) -> None:
+        if self._transport is not None:
+            self._transport.after_fork()
 
     def close(self) -> None:
         if self._transport is not None:
@@ -286,27 +316,53 @@ def _hook_process() -> None:
     _hooked = True
     atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
-    processes = sys.modules.get("multiprocessing.util")
-    if processes is not None:
-        _at_end_of_child(processes)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
+    _at_end_of_child()
+
+
+_forking = threading.local()
+
+
+def _before_fork() -> None:
+    _forking.waited = _loading.acquire(timeout=_LOADING_S)
+
+
+def _after_fork_in_parent() -> None:
+    if getattr(_forking, "waited", False):
+        _forking.waited = False
+        _loading.release()
 
 
 def _after_fork() -> None:
-    global _lock
-    _lock = threading.RLock()
+    global _lock, _loading
+    _lock, _loading = threading.RLock(), threading.Lock()
     if _current is not None:
         with guarded("fork"):
             _current.after_fork()
 
 
-def _at_end_of_child(processes: Any) -> None:
+def _at_end_of_child() -> None:
+    """Have what was recorded sent at the end of children that end without `atexit`."""
+    celery = sys.modules.get("celery.signals")
+    if celery is not None:
+        celery.worker_process_shutdown.connect(_at_exit_of_celery, weak=False)
+    processes = sys.modules.get("multiprocessing.util")
+    if processes is None:
+        return
+
     # Children of multiprocessing end without atexit. Finalizers registered before the child's own start-up are
     # dropped, those registered by an after-fork handler are kept and run (Lib/multiprocessing/process.py, 3.10-3.14).
-    def in_child(_: object) -> None:
-        processes.Finalize(None, _at_exit, exitpriority=10)
+    processes.register_after_fork(_in_child_of_multiprocessing, _in_child_of_multiprocessing)
 
-    processes.register_after_fork(_at_end_of_child, in_child)
+
+def _in_child_of_multiprocessing(_: object) -> None:
+    processes: Any = sys.modules["multiprocessing.util"]
+    processes.Finalize(None, _at_exit, exitpriority=10)
+
+
+def _at_exit_of_celery(**_: object) -> None:
+    # A pool worker of Celery ends with os._exit a second later, whatever its threads do (billiard/pool.py, 4.3).
+    flush(_EXIT_S)
 
 
 def _at_exit() -> None:

@@ -1,19 +1,19 @@
-"""The spool directory as a whole: segments of processes that are gone, and records that cannot be delivered."""
+"""The spool directory as a whole: segments of processes that are gone, notes of processes, and what has expired."""
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from llmobserve.spool.segment import Owner, adoptable, claim, read_segment
+from llmobserve.spool.dead_letters import dead_files
+from llmobserve.spool.segment import Owner, adoptable, claim, read_segment, release
 from llmobserve.wire import now_us
 
-__all__ = ["SpoolState", "expire", "orphans", "put_dead", "put_status", "remove_status", "spool_state", "statuses"]
-
-_DEAD_BYTES = 32 * 1024 * 1024
+__all__ = ["SpoolState", "expire", "orphans", "put_status", "remove_status", "spool_state", "statuses"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +55,14 @@ def orphans(directory: Path, besides: Path | None = None) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
-def expire(directory: Path, age_s: float) -> int:
-    """Remove segments and dead letters older than `age_s`; return how many records of segments were given up."""
+def expire(directory: Path, age_s: float) -> dict[str, int]:
+    """Remove segments and dead letters older than `age_s`; return what was given up with segments, by reason.
+
+    Dead letters were counted when they were put there.
+    """
     limit = _seconds() - age_s
-    lost = 0
-    for path in [*_segments(directory), *_dead(directory), *_files(directory / "status", "*")]:
+    lost: Counter[str] = Counter()
+    for path in [*_segments(directory), *dead_files(directory), *_files(directory / "status", "*")]:
         try:
             if path.stat().st_mtime >= limit:
                 continue
@@ -67,31 +70,17 @@ def expire(directory: Path, age_s: float) -> int:
                 descriptor = claim(path)
                 if descriptor is None:
                     continue
-                os.close(descriptor)
-                lost += len(read_segment(path.name, path.read_bytes()).records)
-            path.unlink()
+                try:
+                    segment = read_segment(path.name, path.read_bytes())
+                    path.unlink()
+                finally:
+                    release(descriptor)
+                lost.update({"expired": len(segment.records), "torn": segment.torn}, **segment.dropped)
+            else:
+                path.unlink()
         except OSError:
             continue
-    return lost
-
-
-def put_dead(directory: Path, batch_id: str, records: Iterable[tuple[str, bytes]]) -> bool:
-    """Keep records that the collector will never take, with the reason, one JSON object a line.
-
-    False when that is not possible (no room within 32 MB, or the directory cannot be written).
-    """
-    lines = [json.dumps({"reason": reason, "record": json.loads(record)}) + "\n" for reason, record in records]
-    folder = directory / "dead"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if sum(path.stat().st_size for path in _dead(directory)) + sum(map(len, lines)) > _DEAD_BYTES:
-            return False
-        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY
-        with os.fdopen(os.open(folder / f"{batch_id}.jsonl", flags, 0o600), "a", encoding="utf-8") as file:
-            file.writelines(lines)
-    except OSError:
-        return False
-    return True
+    return {reason: number for reason, number in lost.items() if number}
 
 
 def put_status(directory: Path, status: Mapping[str, Any]) -> None:
@@ -136,15 +125,11 @@ def _files(folder: Path, pattern: str) -> list[Path]:
         return []
 
 
-def _dead(directory: Path) -> list[Path]:
-    return _files(directory / "dead", "*.jsonl")
-
-
 def spool_state(directory: Path) -> SpoolState:
     """Look at a spool directory without changing it. A directory that does not exist counts as empty."""
     sizes = list(_stat(_segments(directory), lambda path: path.stat().st_size))
     times = list(_stat(_segments(directory), lambda path: path.stat().st_mtime))
-    dead = list(_stat(_dead(directory), lambda path: path.stat().st_size))
+    dead = list(_stat(dead_files(directory), lambda path: path.stat().st_size))
     existing = directory
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent

@@ -8,9 +8,10 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ try:
 except ImportError:  # Windows: ownership rests on the age of the file alone
     fcntl = None
 
-__all__ = ["Owner", "Segment", "claim", "frame", "is_content", "read_segment"]
+__all__ = ["Owner", "Segment", "claim", "close_inherited", "frame", "is_content", "read_segment", "release"]
 
 _HEAD = Struct(">II")
 _MAX_RECORD_BYTES = 64 * 1024 * 1024
@@ -137,29 +138,59 @@ def read_segment(name: str, data: bytes) -> Segment:
     for payload in _payloads(data):
         if payload is None:
             segment.torn += 1
-        elif payload.startswith(b'{"type":"segment"'):
-            segment.source = json.loads(payload)["source"]
-        elif payload.startswith(b'{"type":"dropped"'):
-            for reason, number in json.loads(payload)["dropped"].items():
-                segment.dropped[reason] = segment.dropped.get(reason, 0) + int(number)
+        elif payload.startswith((b'{"type":"segment"', b'{"type":"dropped"')):
+            _take_note(segment, payload)
         else:
             segment.records.append(payload)
     return segment
 
 
-def lock(descriptor: int) -> bool:
-    """Take the exclusive lock of an open file; False when another process has it."""
-    if fcntl is None:
-        return True
+def _take_note(segment: Segment, payload: bytes) -> None:
+    """What is said about the records; of a form that we have never written, it counts as damaged."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        note = cast("dict[str, Any]", json.loads(payload))
+        if note["type"] == "segment":
+            segment.source = dict(note["source"])
+        else:
+            for reason, number in note["dropped"].items():
+                segment.dropped[reason] = segment.dropped.get(reason, 0) + int(number)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        segment.torn += 1
+
+
+_held: dict[int, int] = {}
+"""Descriptors of locked files → their inodes."""
+
+
+def lock(descriptor: int) -> bool:
+    """Take the exclusive lock of an open file; False when another process has it. Close it with `release`."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    _held[descriptor] = os.fstat(descriptor).st_ino
     return True
 
 
+def release(descriptor: int) -> None:
+    """Close a file and so give back its lock."""
+    _held.pop(descriptor, None)
+    os.close(descriptor)
+
+
+def close_inherited() -> None:
+    """In a forked child: close the parent's files. A lock lasts until the last copy of its descriptor is closed."""
+    held = dict(_held)
+    _held.clear()
+    for descriptor, inode in held.items():
+        with suppress(OSError):
+            if os.fstat(descriptor).st_ino == inode:  # else it was closed, and the number given to something else
+                os.close(descriptor)
+
+
 def claim(path: "Path") -> int | None:
-    """Open a sealed segment and lock it; `None` when someone else has it or it is gone. Close it to give it back."""
+    """Open a sealed segment and lock it; `None` when someone else has it or it is gone. `release` gives it back."""
     try:
         descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
     except OSError:
@@ -170,7 +201,7 @@ def claim(path: "Path") -> int | None:
             return descriptor
     except OSError:
         pass
-    os.close(descriptor)
+    release(descriptor)
     return None
 
 

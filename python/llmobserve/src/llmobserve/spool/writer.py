@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from llmobserve.spool.segment import Owner, drop_record, frame, head_record, is_content, lock
+from llmobserve.spool.segment import (
+    Owner,
+    close_inherited,
+    drop_record,
+    frame,
+    head_record,
+    is_content,
+    lock,
+    release,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "Spool"]
 
 _numbers = count()
+_NO_SPACE = "no space left on the disk"
 _RETRY_NS = 1_000_000_000
 """How long a full or unwritable directory is not looked at again."""
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY | getattr(os, "O_BINARY", 0)
@@ -33,11 +43,12 @@ class Limits:
 
     segment_bytes: int = 1024 * 1024
     directory_bytes: int = 256 * 1024 * 1024
-    """Of all processes that share the directory. Prompts and answers are refused from four fifths of it on."""
+    """Of all processes that share the directory, less where the disk has less. Prompts and answers may take four
+    fifths of it."""
     free_bytes: int = 500 * 1024 * 1024
     """Left free on the disk, or a twentieth of the disk where that is less."""
     memory_bytes: int = 32 * 1024 * 1024
-    """Kept in memory while the directory cannot be written."""
+    """Kept in memory while the directory cannot be written, or its disk is full."""
     age_s: int = 7 * 24 * 3600
     """Older segments are given up: the collector would not recognise their records as already seen."""
 
@@ -69,6 +80,8 @@ class Spool:
         self._size = 0
         self._records = 0
         self._room_bytes = 0
+        self._reserve_bytes = 0
+        self._disk_is_short = False
         self._looked_ns = 0
         self._memory_bytes = 0
         self.memory: deque[bytes] = deque()
@@ -82,13 +95,13 @@ class Spool:
         self.unwritable: str | None = None
         """Why the directory cannot be written; `None` when it can."""
         self.written = 0
+        self.created = 0
+        """Records that were made, whatever became of them: sent + on disk + in memory + lost."""
 
     def after_fork(self) -> None:
         """In the child: begin empty, with a file of its own. The parent still has what it had."""
-        inherited = self._descriptor
+        close_inherited()
         self._start()
-        if inherited is not None:
-            os.close(inherited)
 
     @property
     def directory(self) -> "Path":
@@ -122,11 +135,14 @@ class Spool:
     def write(self, payloads: Sequence[bytes]) -> None:
         """Append records with one system call. When it returns, they survive the death of the process."""
         with self._lock:
+            self.created += len(payloads)
+            if self.memory:
+                self._move_memory()
             if self._descriptor is None and not self._open():
                 self._keep_in_memory(payloads)
                 return
             data = frame(payloads)
-            if len(data) <= self._room_bytes - self.limits.directory_bytes // 5:
+            if len(data) <= self._room_bytes - self._reserve_bytes:
                 self._append(data, payloads)
             elif kept := self._within_bounds(payloads):
                 self._append(frame(kept), kept)
@@ -135,10 +151,16 @@ class Spool:
 
     def lose(self, reason: str, number: int = 1) -> None:
         """Count records that are lost."""
-        if number:
+        if number > 0:
             with self._lock:
                 self.losses[reason] += number
                 self.lost[reason] += number
+
+    def refuse(self, reason: str) -> None:
+        """Count a record that was made and is lost before it could be written."""
+        with self._lock:
+            self.created += 1
+            self.lose(reason)
 
     def take_losses(self) -> dict[str, int]:
         """Losses to report with the next batch; they count as reported from here on."""
@@ -160,19 +182,28 @@ class Spool:
                 return
             self._descriptor = self._path = None
             self._size = self._records = 0
-            os.close(descriptor)
+            release(descriptor)
             self.sealed.append(_path_of(path))
 
     def close(self) -> None:
-        """Note unreported losses in the current segment and complete it."""
+        """Put on disk what is in memory, note unreported losses, and complete the current segment.
+
+        What even now finds no room is lost with the process, and counted.
+        """
         with self._lock:
+            self._looked_ns = 0
+            while self._move_memory():
+                continue
+            self.lose("not_written", len(self.memory))
+            self.memory.clear()
+            self._memory_bytes = 0
             losses = self.take_losses()
             if losses and (self._descriptor is not None or self._open()):
                 noted = [drop_record(losses)]
                 self._append(frame(noted), noted)
             self.seal()
             if self._descriptor is not None and self._path is not None:
-                os.close(self._descriptor)
+                release(self._descriptor)
                 _remove(self._path)
                 self._descriptor = self._path = None
 
@@ -200,12 +231,13 @@ class Spool:
         """Write `data`, the file form of `payloads`."""
         descriptor = self._descriptor
         if descriptor is None:
+            self._keep_in_memory(payloads)
             return
         try:
             wrote = os.write(descriptor, data)
             if wrote != len(data):
                 os.ftruncate(descriptor, self._size)
-                raise OSError("no space left on the disk")
+                raise OSError(_NO_SPACE)
             if self._fsync:
                 os.fsync(descriptor)
         except OSError as error:
@@ -219,22 +251,52 @@ class Spool:
         self.written += len(payloads)
 
     def _within_bounds(self, payloads: Sequence[bytes]) -> Sequence[bytes]:
-        """Without prompts and answers where room is short, and nothing where there is none."""
-        for_content_bytes = self.limits.directory_bytes // 5
-        needed = sum(map(len, payloads)) + 8 * len(payloads)
+        """Without prompts and answers where room is short, and nothing where there is none.
+
+        Where it is the disk that is short, memory takes them: the collector may well be there.
+        """
         if self._look_again():
             try:
                 self._measure()
             except OSError as error:  # the directory is gone; what is open in it can still be written to
                 self._cannot_write(error)
-        if needed <= self._room_bytes - for_content_bytes:
+        if _file_bytes(payloads) <= self._room_bytes - self._reserve_bytes:
             return payloads
         kept = [payload for payload in payloads if not is_content(payload)]
-        self.lose("spool_full_content", len(payloads) - len(kept))
-        if sum(map(len, kept)) + 8 * len(kept) <= self._room_bytes:
+        self._find_no_room([payload for payload in payloads if is_content(payload)], "spool_full_content")
+        if _file_bytes(kept) <= self._room_bytes:
             return kept
-        self.lose("spool_full", len(kept))
+        self._find_no_room(kept, "spool_full")
         return ()
+
+    def _find_no_room(self, payloads: Sequence[bytes], reason: str) -> None:
+        if self._disk_is_short:
+            self._keep_in_memory(payloads)
+        else:
+            self.lose(reason, len(payloads))
+
+    def _move_memory(self) -> bool:
+        """Put what had to wait in memory on disk, a segment at a time; False when there is no room for more of it."""
+        if not self.memory or (self._descriptor is None and not self._open()) or not self._look_again():
+            return False
+        try:
+            self._measure()
+        except OSError:
+            return False
+        payloads: list[bytes] = []
+        room_bytes = min(self._room_bytes, max(self.limits.segment_bytes, len(self.memory[0]) + 8))
+        while self.memory and len(self.memory[0]) + 8 <= room_bytes:
+            room_bytes -= len(self.memory[0]) + 8
+            self._memory_bytes -= len(self.memory[0])
+            payloads.append(self.memory.popleft())
+        if not payloads:
+            return False
+        self._append(frame(payloads), payloads)
+        if self._descriptor is None:
+            return False
+        self.seal()
+        self._looked_ns = 0  # there was room: the next part need not wait
+        return True
 
     def _look_again(self) -> bool:
         now_ns = time.perf_counter_ns()
@@ -259,14 +321,18 @@ class Spool:
             return False
         try:
             size = os.write(descriptor, head)
+            if size != len(head):
+                raise OSError(_NO_SPACE)
         except OSError as error:
-            os.close(descriptor)
+            release(descriptor)
             _remove(path)
             self._cannot_write(error)
             return False
         self.seal()  # a finaliser may have opened one meanwhile
         self._descriptor, self._path, self._size, self._records = descriptor, path, size, 0
-        self.unwritable = None
+        if self.unwritable is not None:
+            self.unwritable = None
+            self._looked_ns = 0  # what waits in memory need not wait longer
         return True
 
     def _create(self, owner: Owner) -> tuple[str, int]:
@@ -277,7 +343,7 @@ class Spool:
             # Until it is locked, the sender's thread may take it for one that was left behind, and remove it.
             if lock(descriptor) and os.fstat(descriptor).st_nlink:
                 return path, descriptor
-            os.close(descriptor)
+            release(descriptor)
 
     def _measure(self) -> None:
         """How many bytes may still be written: within the cap and without filling the disk."""
@@ -291,8 +357,11 @@ class Spool:
         if hasattr(os, "statvfs"):
             disk = os.statvfs(self._folder)
             keep = min(self.limits.free_bytes, disk.f_blocks * disk.f_frsize // 20)
-            room_bytes = min(room_bytes, disk.f_bavail * disk.f_frsize - keep)
+            free_bytes = disk.f_bavail * disk.f_frsize - keep
+            self._disk_is_short = free_bytes < room_bytes
+            room_bytes = min(room_bytes, free_bytes)
         self._room_bytes = room_bytes
+        self._reserve_bytes = max(used + room_bytes, 0) // 5
 
     def _cannot_write(self, error: OSError) -> None:
         if self.unwritable is None:
@@ -314,6 +383,10 @@ class Spool:
                 continue
             self.memory.append(payload)
             self._memory_bytes += len(payload)
+
+
+def _file_bytes(payloads: Sequence[bytes]) -> int:
+    return sum(map(len, payloads)) + 8 * len(payloads)
 
 
 def _path_of(text: str) -> "Path":

@@ -7,8 +7,10 @@ The connection uses the methods of `http.client` as they were before anybody pat
 import base64
 import gzip
 import http.client
+import os
 import socket
 import ssl
+import time
 import urllib.request
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -73,6 +75,7 @@ class HttpTransport:
         self._connect_s = connect_s
         self._answer_s = answer_s
         self._connection: http.client.HTTPConnection | None = None
+        self._until_s = float("inf")
         self._proxy_headers: dict[str, str] | None = None
         """Set while the connection leads to a proxy that forwards plain HTTP."""
 
@@ -94,6 +97,24 @@ class HttpTransport:
             self.close()
             raise TransportError(_said(error)) from error
 
+    def hurry(self, until_s: float) -> None:
+        """Wait for nothing beyond that moment of `time.monotonic`: the process ends."""
+        self._until_s = until_s
+
+    def _at_most(self, wait_s: float) -> float:
+        # Nought would mean "do not wait at all", which is told as another error.
+        return max(min(wait_s, self._until_s - time.monotonic()), 0.001)
+
+    def after_fork(self) -> None:
+        """In the child: close its copy of the connection, and no more than that.
+
+        A response whose end another thread was waiting for has a lock that nobody gives back here.
+        """
+        connection, self._connection = self._connection, None
+        opened = None if connection is None else connection.sock
+        if opened is not None:
+            os.close(opened.detach())
+
     def close(self) -> None:
         """Close the connection."""
         connection, self._connection = self._connection, None
@@ -104,6 +125,8 @@ class HttpTransport:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._connect()
+        if isinstance(connection.sock, socket.socket):
+            connection.sock.settimeout(self._at_most(self._answer_s))
         target, headers = self._path, self._headers
         if self._proxy_headers is not None:
             target, headers = f"http://{self._authority}{self._path}", {**headers, **self._proxy_headers}
@@ -130,14 +153,13 @@ class HttpTransport:
             else:
                 self._proxy_headers = headers
         connection.connect()
-        if isinstance(connection.sock, socket.socket):
-            connection.sock.settimeout(self._answer_s)
         return connection
 
     def _make(self, host: str, port: int) -> http.client.HTTPConnection:
         if self._tls:
-            return _TlsConnection(host, port, timeout=self._connect_s, context=ssl.create_default_context())
-        return _Connection(host, port, timeout=self._connect_s)
+            wait_s = self._at_most(self._connect_s)
+            return _TlsConnection(host, port, timeout=wait_s, context=ssl.create_default_context())
+        return _Connection(host, port, timeout=self._at_most(self._connect_s))
 
 
 def _proxy_for(host: str, port: int, scheme: str) -> tuple[str, int, dict[str, str]] | None:

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress as ignoring
 from dataclasses import dataclass, field
-from os import close as close_descriptor
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from llmobserve.context import suppress
-from llmobserve.spool.directory import expire, orphans, put_dead
-from llmobserve.spool.segment import claim, is_content, read_segment
+from llmobserve.spool.dead_letters import put_dead
+from llmobserve.spool.directory import expire, orphans
+from llmobserve.spool.segment import claim, is_content, read_segment, release
 from llmobserve.spool.writer import Spool
 from llmobserve.transport.base import Transport, TransportError
 from llmobserve.transport.batches import Parcel, halves, parcels
@@ -26,6 +26,9 @@ from llmobserve.wire import new_event_id
 __all__ = ["Reports", "Sender", "SenderState"]
 
 _ADOPT_EVERY_S = 60.0
+_EXPIRE_EVERY_S = 60.0
+_STUCK_AFTER = 3
+"""Failures in a row after which the files behind the first one are tried too."""
 _MEMORY_EVENTS = 500
 _MEMORY_BYTES = 1024 * 1024
 
@@ -77,9 +80,12 @@ class Sender:
         self._busy = threading.Lock()
         self._arrived: dict[str, set[str]] = {}
         """Parcels of a segment that have arrived while the rest of it has not."""
+        self._delivered: set[str] = set()
+        """Segments that have arrived and cannot be removed, as in a directory that has become read-only."""
         self._memory: tuple[str, list[bytes]] | None = None
         self._next_attempt_s = 0.0
         self._next_adoption_s = 0.0
+        self._next_expiry_s = 0.0
         self._wait_is_told = False
         self.state = SenderState()
 
@@ -96,6 +102,7 @@ class Sender:
         try:
             with suppress():
                 self._spool.seal()
+                self._expire()
                 if now:
                     self._next_adoption_s = 0.0
                 complete = self._send_own(before_s) and self._send_orphans(before_s)
@@ -126,7 +133,10 @@ class Sender:
     def _send_own(self, before_s: float) -> bool:
         while self._spool.sealed:
             path = self._spool.sealed[0]
-            if time.monotonic() >= before_s or not self._send_file(path):
+            if time.monotonic() >= before_s:
+                return False
+            if not self._send_file(path):
+                self._leave_stuck()
                 return False
             with ignoring(IndexError):
                 self._spool.sealed.popleft()
@@ -135,16 +145,29 @@ class Sender:
     def _send_orphans(self, before_s: float) -> bool:
         if time.monotonic() < self._next_adoption_s:
             return True
-        self._spool.lose("expired", expire(self._spool.directory, self._spool.limits.age_s))
-        for path in orphans(self._spool.directory, besides=self._spool.active_path):
+        paths = orphans(self._spool.directory, besides=self._spool.active_path)
+        stuck = min(self.state.failures // _STUCK_AFTER, len(paths))
+        for path in [*paths[stuck:], *paths[:stuck]]:
             if time.monotonic() >= before_s or not self._send_file(path):
                 return False
         self._next_adoption_s = time.monotonic() + _ADOPT_EVERY_S
         return True
 
+    def _leave_stuck(self) -> None:
+        """Try another segment next time: a collector that fails over one, and would for ever, is to have the others."""
+        if self.state.failures and self.state.failures % _STUCK_AFTER == 0:
+            self._spool.sealed.rotate(-1)
+
+    def _expire(self) -> None:
+        """Give up what is too old, also while the collector is away."""
+        if time.monotonic() >= self._next_expiry_s:
+            self._next_expiry_s = time.monotonic() + _EXPIRE_EVERY_S
+            for reason, number in expire(self._spool.directory, self._spool.limits.age_s).items():
+                self._spool.lose(reason, number)
+
     def _send_file(self, path: Path) -> bool:
         """Send one segment and remove it; True when there is nothing left of it for us to do."""
-        descriptor = claim(path)
+        descriptor = None if path.name in self._delivered else claim(path)
         if descriptor is None:
             return True
         try:
@@ -160,12 +183,16 @@ class Sender:
                     if not self._deliver(parcel):
                         return False
                     arrived.add(parcel.batch_id)
+            self._arrived.pop(path.name, None)
+            self._delivered.add(path.name)
             path.unlink(missing_ok=True)
+            self._delivered.discard(path.name)
+        except OSError as error:  # it is gone, or cannot be read or removed: the others are not to wait for it
             self._arrived.pop(path.name, None)
-        except FileNotFoundError:
-            self._arrived.pop(path.name, None)
+            if not isinstance(error, FileNotFoundError):
+                self.state.reason = f"{path.name}: {error.strerror or error}"
         finally:
-            close_descriptor(descriptor)
+            release(descriptor)
         return True
 
     def _send_memory(self, before_s: float) -> bool:
@@ -235,7 +262,7 @@ class Sender:
             self.state.batches += 1
             self.state.sent += len(parcel.records) - len(refused)
             known = [(why, parcel.records[index]) for index, why in refused if 0 <= index < len(parcel.records)]
-            self._bury(parcel.batch_id, known, "rejected", known_to_collector=True)
+            self._bury(parcel, known, "rejected", known_to_collector=True)
             return True
         if outcome.verb == "split" and len(parcel.records) > 1:
             first, second = halves(parcel)
@@ -244,7 +271,7 @@ class Sender:
             self._spool.lose("content_too_big", len(parcel.records))
             return True
         letters = [(outcome.reason, record) for record in parcel.records]
-        self._bury(parcel.batch_id, letters, "too_big" if outcome.verb == "split" else "refused")
+        self._bury(parcel, letters, "too_big" if outcome.verb == "split" else "refused")
         return True
 
     def _postpone(self, outcome: Outcome) -> None:
@@ -256,11 +283,11 @@ class Sender:
         self._next_attempt_s = time.monotonic() + wait_s
 
     def _bury(
-        self, batch_id: str, letters: list[tuple[str, bytes]], kind: str, *, known_to_collector: bool = False
+        self, parcel: Parcel, letters: list[tuple[str, bytes]], kind: str, *, known_to_collector: bool = False
     ) -> None:
         if not letters:
             return
-        kept = put_dead(self._spool.directory, batch_id, letters)
+        kept = put_dead(self._spool.directory, parcel.batch_id, letters, parcel.source)
         self.state.dead[kind] += len(letters)
         if not known_to_collector or not kept:
             self._spool.lose(kind if kept else f"{kind}_not_kept", len(letters))

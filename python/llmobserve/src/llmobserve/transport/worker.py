@@ -1,14 +1,21 @@
 """The one background thread: wakes up when something was recorded, gathers for a moment, then sends.
 
-The way to it is a `SimpleQueue`, whose `put` may be called from a finaliser at any moment without a deadlock.
+The way to it is a `SimpleQueue`, whose `put` may be called from a finaliser at any moment without a deadlock. Thread
+and queue are made together with the first record and looked up only then: `gevent.monkey.patch_all()` may have replaced
+both meanwhile, and a greenlet that waits on a queue of the interpreter would stop all others for ever.
 """
 
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty
+from typing import TYPE_CHECKING
 
 from llmobserve.guard import guarded
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 __all__ = ["Worker"]
 
@@ -32,7 +39,7 @@ class Worker:
         self._tick = tick
         self._wait_s = wait_s
         self._interval_s = interval_s
-        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Request | None] | None = None
         self._signalled = False
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -45,39 +52,45 @@ class Worker:
         self._signalled = True
         if self._thread is None:
             self._start()
-        self._queue.put(None)
+        self._put(None)
 
     def remind(self) -> None:
         """As `wake`, where a thread cannot be started: in a finaliser."""
         if self._thread is not None and not self._signalled:
             self._signalled = True
-            self._queue.put(None)
+            self._put(None)
 
-    def flush(self, timeout_s: float, *, stop: bool = False) -> bool:
+    def flush(self, timeout_s: float, *, stop: bool = False) -> bool | None:
         """Have everything sent; True when that was done within the time. With `stop` the thread ends afterwards.
 
-        False also where the interpreter is shutting down and refuses a thread: what is on disk is adopted later.
+        `None` where the interpreter is shutting down and refuses a thread: nothing was tried.
         """
         if self._thread is None or not self._thread.is_alive():
             self._thread = None
             self._start()
         if self._thread is None:
-            return False
+            return None
         request = _Request(stop=stop)
-        self._queue.put(request)
+        self._put(request)
         request.done.wait(timeout_s)
         return request.complete
 
     def abandon(self) -> None:
         """Ask the thread to end, without waiting and without sending."""
         self._abandoned = True
-        self._queue.put(None)
+        self._put(None)
+
+    def _put(self, request: _Request | None) -> None:
+        if self._queue is not None:
+            self._queue.put(request)
 
     def _start(self) -> None:
         if not self._starting.acquire(blocking=False):
             return
         try:
             if self._thread is None:
+                if self._queue is None:
+                    self._queue = queue.SimpleQueue()
                 thread = threading.Thread(target=self._run, name="llmobserve-sender", daemon=True)
                 thread.start()
                 self._thread = thread
@@ -116,13 +129,14 @@ class Worker:
     def _release(self) -> None:
         """Let go of those who wait for a flush that will not come any more."""
         with suppress(Empty):
-            while True:
-                request = self._queue.get_nowait()
+            while (waiting := self._queue) is not None:
+                request = waiting.get_nowait()
                 if request is not None:
                     request.done.set()
 
     def _next(self, timeout_s: float | None) -> _Request | None:
+        waiting = self._queue
         try:
-            return self._queue.get(timeout=timeout_s)
+            return None if waiting is None else waiting.get(timeout=timeout_s)
         except Empty:
             return None
