@@ -1,15 +1,21 @@
-"""What capture adds to a call: time of the bare client and of the observed one, alternated in one process.
+"""What observation adds to a call: the bare client and the observed one, in turns in one process.
 
-Run: `python tests/bench/bench_capture.py [repeats]`. In-process transports answer at once, so nothing but client
-and capture is measured; CPU time of the calling thread, best of the repeats.
+Run: `python tests/bench/bench_capture.py [rounds]`, on a machine that does nothing else. In-process transports answer
+at once, so that nothing but client and observation is measured. Figures are CPU time of the calling thread, the lower
+quartile of all calls of a kind. docs/performance.md explains them.
 """
 
 import asyncio
 import gc
 import json
+import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +23,26 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import httpx2
 import openai
+from bench.bench_sdk_core import decorators, imports
 from loopback.openai_bodies import CHAT_USAGE, chat_chunks, chat_completion
 
-from llmobserve import capture
-from llmobserve.settings import load
+import llmobserve
+from llmobserve.transport import Reply
 
-PROMPT: Any = [{"role": "user", "content": "What is the capital of France?"}]
-CALLS = 60
+SYSTEM = "You are a helpful assistant. " * 8
+QUESTION = "Summarise this text please: " + "lorem ipsum dolor sit amet " * 20
+PROMPT: Any = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": QUESTION}]
+WARM_UP, CALLS = 5, 40
+WHOLE_CALLS, UNSENT_CALLS = 1_000, 100_000
+PEERS = ("openinference.instrumentation.openai", "opentelemetry.instrumentation.openai_v2")
+COLLECTOR = """
+from loopback.collector import Collector
+with Collector() as collector:
+    print(collector.url, flush=True)
+    input()
+"""
+
+Case = Callable[[], None]
 
 
 class _Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
@@ -41,7 +60,7 @@ class _Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 class _Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     """Answers every request with the same bytes, as a body that is read from a stream."""
 
-    def __init__(self, content_type: str, pieces: tuple[bytes, ...]) -> None:
+    def __init__(self, content_type: str, *pieces: bytes) -> None:
         self._headers = {"content-type": content_type, "x-request-id": "req_1", "openai-processing-ms": "1"}
         self._pieces = pieces
 
@@ -52,88 +71,201 @@ class _Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         return self.handle_request(request)
 
 
+class _Accepting:
+    """The way to a collector that takes everything and costs nothing."""
+
+    def post(self, body: bytes) -> Reply:
+        return Reply(200, {}, b'{"accepted":1}')
+
+    def close(self) -> None:
+        return
+
+
+def _json(body: object) -> _Transport:
+    return _Transport("application/json", json.dumps(body).encode())
+
+
 def _transports() -> dict[str, _Transport]:
     vector = {"object": "embedding", "index": 0, "embedding": [0.0123456789 * n for n in range(1536)]}
-    embedding = {"object": "list", "data": [vector], "model": "m", "usage": {"prompt_tokens": 8, "total_tokens": 8}}
+    usage = {"prompt_tokens": 8, "total_tokens": 8}
     words = [f"word{n} " for n in range(47)]
     return {
-        "chat": _Transport("application/json", (json.dumps(chat_completion()).encode(),)),
-        "stream, 50 chunks, usage": _Transport("text/event-stream", chat_chunks(*words, usage=CHAT_USAGE)),
-        "stream, 50 chunks, no usage": _Transport("text/event-stream", chat_chunks(*words)),
-        "embedding, 1536 floats": _Transport("application/json", (json.dumps(embedding).encode(),)),
+        "chat": _json(chat_completion("word " * 60)),
+        "stream, 50 chunks, usage": _Transport("text/event-stream", *chat_chunks(*words, usage=CHAT_USAGE)),
+        "stream, 50 chunks, no usage": _Transport("text/event-stream", *chat_chunks(*words)),
+        "embedding, 1536 floats": _json({"object": "list", "data": [vector], "model": "m", "usage": usage}),
     }
 
 
-def _sync(case: str, transport: _Transport) -> Callable[[], None]:
-    client = openai.OpenAI(api_key="k", http_client=httpx2.Client(transport=transport))
+def _sync_cases() -> dict[str, Case]:
+    def chat(client: Any) -> None:
+        client.chat.completions.create(model="m", messages=PROMPT)
 
-    def run() -> None:
-        for _ in range(CALLS):
-            if case == "chat":
-                client.chat.completions.create(model="m", messages=PROMPT)
-            elif case.startswith("stream"):
-                for _ in client.chat.completions.create(model="m", messages=PROMPT, stream=True):
-                    pass
-            else:
-                client.embeddings.create(model="m", input="text", encoding_format="float")
+    def stream(client: Any) -> None:
+        for _ in client.chat.completions.create(model="m", messages=PROMPT, stream=True):
+            pass
 
-    return run
+    def embed(client: Any) -> None:
+        client.embeddings.create(model="m", input="text", encoding_format="float")
 
-
-def _async(case: str, transport: _Transport, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-    client = openai.AsyncOpenAI(api_key="k", http_client=httpx2.AsyncClient(transport=transport))
-
-    async def calls() -> None:
-        for _ in range(CALLS):
-            if case == "chat":
-                await client.chat.completions.create(model="m", messages=PROMPT)
-            elif case.startswith("stream"):
-                async for _ in await client.chat.completions.create(model="m", messages=PROMPT, stream=True):
-                    pass
-            else:
-                await client.embeddings.create(model="m", input="text", encoding_format="float")
-
-    return lambda: loop.run_until_complete(calls())
+    cases: dict[str, Case] = {}
+    for name, transport in _transports().items():
+        client = openai.OpenAI(api_key="k", http_client=httpx2.Client(transport=transport))
+        call = {"c": chat, "s": stream, "e": embed}[name[0]]
+        cases[f"sync {name}"] = lambda call=call, client=client: call(client)
+    elsewhere = httpx2.Client(transport=_json({}))
+    cases["httpx2, unrecognised host"] = lambda: elsewhere.get("https://example.test/page") and None
+    return cases
 
 
-def _microseconds(run: Callable[[], None]) -> float:
-    before = time.thread_time_ns()
-    run()
-    return (time.thread_time_ns() - before) / 1000 / CALLS
+def _async_cases(loop: asyncio.AbstractEventLoop) -> dict[str, Case]:
+    async def chat(client: Any) -> None:
+        await client.chat.completions.create(model="m", messages=PROMPT)
+
+    async def stream(client: Any) -> None:
+        async for _ in await client.chat.completions.create(model="m", messages=PROMPT, stream=True):
+            pass
+
+    async def embed(client: Any) -> None:
+        await client.embeddings.create(model="m", input="text", encoding_format="float")
+
+    cases: dict[str, Case] = {}
+    for name, transport in _transports().items():
+        client = openai.AsyncOpenAI(api_key="k", http_client=httpx2.AsyncClient(transport=transport))
+        call = {"c": chat, "s": stream, "e": embed}[name[0]]
+        cases[f"async {name}"] = lambda call=call, client=client: loop.run_until_complete(call(client))
+    return cases
 
 
-def measure(run: Callable[[], None], repeats: int, *, content: bool) -> tuple[float, float]:
-    """Best microseconds a call without and with capture."""
-    settings = load({"capture_content": content}, {})
-    bare: list[float] = []
-    observed: list[float] = []
-    run()
-    for _ in range(repeats):
-        gc.collect()
-        bare.append(_microseconds(run))
-        capture.install(sink=lambda call, made, snapshot: None, settings=settings)
-        gc.collect()
-        observed.append(_microseconds(run))
-        capture.uninstall()
-    return min(bare), min(observed)
+def _times_us(case: Case) -> list[float]:
+    for _ in range(WARM_UP):
+        case()
+    gc.collect()
+    gc.disable()
+    times: list[float] = []
+    for _ in range(CALLS):
+        before = time.thread_time_ns()
+        case()
+        times.append((time.thread_time_ns() - before) / 1000)
+    gc.enable()
+    return times
+
+
+def _quartile(times: list[float]) -> float:
+    return sorted(times)[len(times) // 4]
+
+
+def _observe(folder: str, *, content: bool = False) -> None:
+    llmobserve.observe(transport=_Accepting(), spool_dir=folder, flush_interval_ms=60_000, capture_content=content)
+
+
+def compare(case: Case, rounds: int) -> tuple[float, float, float]:
+    """Microseconds of a bare call, and what observation adds to it without and with content."""
+    bare, observed, with_content = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(rounds):
+            bare += _times_us(case)
+            for content, times in ((False, observed), (True, with_content)):
+                _observe(folder, content=content)
+                times += _times_us(case)
+                llmobserve.shutdown(0)
+    base = _quartile(bare)
+    return base, _quartile(observed) - base, _quartile(with_content) - base
+
+
+def peers(chat: Case, rounds: int) -> None:
+    """The same for instrumentations of others that are installed here."""
+    for name in PEERS:
+        try:
+            found = find_spec(name) is not None
+        except ModuleNotFoundError:
+            found = False
+        if not found:
+            print(f"{name} is not installed: not compared")
+            continue
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        provider = TracerProvider()
+        provider.add_span_processor(BatchSpanProcessor(InMemorySpanExporter()))
+        instrumentor = import_module(name).OpenAIInstrumentor()
+        bare: list[float] = []
+        theirs: list[float] = []
+        for _ in range(rounds):
+            bare += _times_us(chat)
+            instrumentor.instrument(tracer_provider=provider)
+            theirs += _times_us(chat)
+            instrumentor.uninstrument()
+        provider.shutdown()
+        print(f"{name + ', sync chat':<60}{_quartile(theirs) - _quartile(bare):>10.1f} µs added")
+
+
+def whole_process(chat: Case) -> None:
+    """CPU of all threads a call, with reading the spool again, packing and posting it; the collector is elsewhere."""
+    tests = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-c", COLLECTOR]
+    with subprocess.Popen(command, cwd=tests, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as collector:
+        assert collector.stdout is not None
+        url = collector.stdout.readline().strip()
+        bare, observed = [], []
+        for _ in range(5):
+            bare.append(_process_us(chat))
+            with tempfile.TemporaryDirectory() as folder:
+                llmobserve.observe(collector_url=url, spool_dir=folder)
+                observed.append(_process_us(chat))
+                assert llmobserve.shutdown(30)
+        collector.communicate("\n")
+    print(f"{'whole process, sync chat':<60}{min(observed) - min(bare):>10.1f} µs added")
+
+
+def _process_us(chat: Case) -> float:
+    before = time.process_time_ns()
+    for _ in range(WHOLE_CALLS):
+        chat()
+    llmobserve.flush(30)
+    return (time.process_time_ns() - before) / 1000 / WHOLE_CALLS
+
+
+def unsent_memory() -> None:
+    """Growth of the process by calls that no collector takes; in a process of its own."""
+    code = f"from bench.bench_capture import _unsent; _unsent({UNSENT_CALLS})"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[1], check=True)
+
+
+def _unsent(calls: int) -> None:
+    chat = _sync_cases()["sync chat"]
+    with tempfile.TemporaryDirectory() as folder:
+        llmobserve.observe(collector_url="http://127.0.0.1:9", spool_dir=folder)
+        for _ in range(1000):
+            chat()
+        before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(calls):
+            chat()
+        grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
+        on_disk_mib = sum(path.stat().st_size for path in Path(folder).glob("*.seg")) / 2**20
+        print(f"{f'memory of {calls:,} unsent calls':<60}{grown_mib:>10.1f} MiB ({on_disk_mib:.0f} MiB on disk)")
+        llmobserve.shutdown(0)
 
 
 def main() -> None:
     """Print one line a case."""
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     loop = asyncio.new_event_loop()
     print(f"{'case':<40}{'bare µs':>10}{'added µs':>10}{'ratio':>8}{'added with content':>20}")
-    for case, transport in _transports().items():
-        for mode in ("sync", "async"):
-            run = _sync(case, transport) if mode == "sync" else _async(case, transport, loop)
-            bare, observed = measure(run, repeats, content=False)
-            bare_again, with_content = measure(run, repeats, content=True)
-            added, more = observed - bare, with_content - bare_again
-            print(f"{mode + ' ' + case:<40}{bare:>10.0f}{added:>10.1f}{observed / bare:>8.3f}{more:>20.1f}")
+    sync_cases = _sync_cases()
+    for name, case in {**sync_cases, **_async_cases(loop)}.items():
+        bare, added, with_content = compare(case, rounds)
+        print(f"{name:<40}{bare:>10.0f}{added:>10.1f}{1 + added / bare:>8.3f}{with_content:>20.1f}", flush=True)
     # The client leaves the generators of drained bodies to the loop.
     loop.run_until_complete(asyncio.sleep(0.1))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
+    whole_process(sync_cases["sync chat"])
+    peers(sync_cases["sync chat"], rounds)
+    unsent_memory()
+    decorators()
+    imports()
 
 
 if __name__ == "__main__":
