@@ -66,6 +66,16 @@ def test_retry_without_any_header_is_recognised_by_its_body() -> None:
         assert recorded.calls[2].logical_call_id is None
 
 
+def test_another_call_in_between_makes_it_a_call_of_its_own() -> None:
+    with Loopback(json_answer(LIMITED, status=503), json_answer(chat_completion())) as server:
+        with observed(server) as recorded, httpx2.Client() as client:
+            for question in ("same", "other", "same"):
+                client.post(f"{server.url}/v1/chat/completions", json={"model": "m", "prompt": question})
+        assert [c.status for c in recorded.calls] == ["error", "ok", "ok"]
+        assert [c.attempt for c in recorded.calls] == [0, 0, 0]
+        assert recorded.calls[0].logical_call_id != recorded.calls[2].logical_call_id
+
+
 def test_idempotency_key_names_the_call() -> None:
     with Loopback(json_answer(chat_completion())) as server, observed(server) as recorded:
         with client_for(server) as client:
