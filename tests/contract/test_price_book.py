@@ -52,6 +52,7 @@ def test_every_price_is_sane_and_has_a_source(provider: str) -> None:
                 seen += 1
                 assert unit in units
                 assert rate.usd >= 0
+                assert rate.source is not None
                 assert rate.source.startswith("https://")
                 # Nothing on these lists costs more than $10 a unit; a slip of a factor of a million would.
                 assert rate.usd / rate.per <= Decimal(10), (model.name, unit)

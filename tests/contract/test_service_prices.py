@@ -37,6 +37,7 @@ def test_every_model_is_priced_or_says_why_not(service: str) -> None:
             for unit, rate in block.rates().items():
                 # A slip of a factor of a thousand in any of these would be above a dollar.
                 assert 0 < rate.usd / rate.per <= Decimal(1), (model.name, unit)
+                assert rate.source is not None
                 assert rate.source.startswith("https://")
                 assert rate.rule.count("; ") >= 1 or block.dimensions, (model.name, "the rule says what it assumes")
 

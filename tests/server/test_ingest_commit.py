@@ -17,7 +17,7 @@ from llmobserve.wire import BatchAnswer
 from llmobserve_server.errors import BadRequest, Overloaded, PayloadTooLarge, StoreError, UnstorableRows
 from llmobserve_server.ingest import commit
 from llmobserve_server.settings import ServerSettings
-from llmobserve_server.store.protocol import Row, Store, WriteBatch, WriteResult
+from llmobserve_server.store.protocol import CostBatch, Row, Store, WriteBatch, WriteResult
 from llmobserve_server.store.tables import contents, dead_letters, events
 
 
@@ -40,6 +40,9 @@ class Faulty:
             if row["event_id"] in self.refuses:
                 raise UnstorableRows("it does not fit")
         return self.store.write(batch)
+
+    def replace_costs(self, batch: CostBatch) -> bool:
+        return self.store.replace_costs(batch)
 
     def fetch(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         return self.store.fetch(statement, parameters)

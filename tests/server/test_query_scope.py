@@ -17,6 +17,7 @@ from sqlalchemy import Executable, Select, Table
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
 
+from llmobserve.pricing import load_price_book
 from llmobserve_server import query
 from llmobserve_server.errors import BadRequest, NotFound
 from llmobserve_server.query import cursor as cursors
@@ -120,7 +121,7 @@ def test_every_select_of_a_table_names_the_project(store: Store):
     latest_run_id(watched, scope())
     get_event(watched, scope(), "a")
     list_fields(watched, scope())
-    list_unpriced(watched, scope())
+    list_unpriced(watched, scope(), load_price_book())
     get_totals(watched, scope(), Question(group_by=("tag", "day"), terms=terms, tz=zone(None), compare=True))
     assert watched.seen >= 25
 
