@@ -27,6 +27,7 @@ __all__ = [
     "changed",
     "current",
     "defaults",
+    "is_outside",
     "suppress",
     "suppressed",
     "wire_context",
@@ -185,6 +186,11 @@ def current() -> Snapshot:
         if link is not None:
             return Snapshot(snapshot.span, snapshot.facts, link)
     return snapshot
+
+
+def is_outside(snapshot: Snapshot) -> bool:
+    """True where the application has said nothing and no trace is active: there is nothing to hand on."""
+    return snapshot == _OUTSIDE
 
 
 def wire_context(snapshot: Snapshot, span_id: str | None) -> Context:

@@ -39,6 +39,7 @@ class Settings:
     durability: Durability
     hosts: Mapping[str, str]
     """Host, with its port if it has one → name of the provider whose API it speaks."""
+    thread_context: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +264,15 @@ ROWS: tuple[SettingRow, ...] = (
         "Own hosts that speak a provider's API (vLLM, a company gateway): `hosts={'llm.internal:8080': 'openai'}`.",
         _hosts,
         dict,
+    ),
+    _row(
+        "thread_context",
+        "LLMOBSERVE_THREAD_CONTEXT",
+        "true or false",
+        "true",
+        "Threads and work given to thread pools belong to the run and customer of the code that starts them.",
+        _flag,
+        lambda: True,
     ),
 )
 

@@ -10,6 +10,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from llmobserve.capture import thread_context
 from llmobserve.capture.import_hook import ImportHook
 from llmobserve.capture.libraries import LIBRARIES, Library
 from llmobserve.capture.patching import PatchHealth
@@ -61,6 +62,11 @@ def install(
         for hooks in _hooks.values():
             hooks.engine = after
         _hook.install()
+        if settings.thread_context:
+            thread_context.install()
+            _hook.watch(thread_context.EXECUTORS, thread_context.patch_executors)
+        else:
+            thread_context.uninstall()
         for library in LIBRARIES:
             for name in library.modules:
                 _hook.watch(name, partial(_patch, library))
@@ -93,6 +99,7 @@ def uninstall() -> None:
     with _lock:
         engine, _engine, _make_engine = _engine, None, None
         _hook.remove()
+        thread_context.uninstall()
         for hooks in _hooks.values():
             hooks.unpatch()
     if engine is not None:

@@ -29,6 +29,7 @@ class Library:
 
 
 _HTTPX_FAMILY = "llmobserve.capture.httpx_family:HttpxFamily"
+_STARLETTE = ("starlette.responses", "starlette.background")
 _LEGACY_WEBSOCKETS = "llmobserve.capture.websockets_legacy_hooks:LegacyWebsocketsHooks"
 
 LIBRARIES = (
@@ -43,4 +44,5 @@ LIBRARIES = (
     Library("websockets", ("websockets.legacy.client",), _LEGACY_WEBSOCKETS),
     Library("aiohttp", ("aiohttp.client",), "llmobserve.capture.aiohttp_websocket_hooks:AiohttpWebsocketHooks"),
     Library("httpx2", ("httpx2.websockets._api",), "llmobserve.capture.httpx2_websocket_hooks:Httpx2WebsocketHooks"),
+    Library("starlette", _STARLETTE, "llmobserve.capture.starlette_hooks:StarletteHooks"),
 )
