@@ -54,10 +54,10 @@ class _Observation:
         sender = self._sender
         if sender is None:
             with _loading:
-                from llmobserve import process_report as _
                 from llmobserve.transport.sender import Sender
-            sender = Sender(self.recorder.spool, self._transport, self.reporter)
-            self._sender = sender
+
+                reporter = self.reporter
+            sender = self._sender = Sender(self.recorder.spool, self._transport, reporter)
         return sender
 
     @property
