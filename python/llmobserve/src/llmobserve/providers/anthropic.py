@@ -1,8 +1,9 @@
-"""Anthropic's own API.
+"""Anthropic's own API, also as its clients for AWS and Google Cloud reach it.
 
 Not listed, because free: counting tokens, models, files, and batches until their results are fetched.
 """
 
+from llmobserve.providers.anthropic_agents import SessionReader
 from llmobserve.providers.anthropic_shape import (
     MESSAGES_SUMMARY,
     BatchResultsReader,
@@ -40,6 +41,13 @@ PROVIDER = Provider(
             path=LazyPattern(_PREFIX + r"/messages/batches/(?P<batch>[^/]+)/results"),
             reader=BatchResultsReader,
             stream_format="ndjson",
+        ),
+        Endpoint(
+            operation="sessions",
+            kind="llm",
+            methods=("GET", "POST"),
+            path=LazyPattern(_PREFIX + r"/sessions(?:/(?P<session>[^/]+)(?:/events(?:/stream)?)?)?"),
+            reader=SessionReader,
         ),
     ),
     request_id_headers=("request-id", "x-request-id"),
