@@ -63,7 +63,7 @@ def test_values_without_text() -> None:
             pass
     llmobserve.shutdown()
     (agent,) = [event for event in transport.events if event.get("kind") == "agent"]
-    assert agent["attributes"] == {"bad": "[Hostile]", "big": str(2**70), "nan": "nan", "lone": "\ud800", "good": 1}
+    assert agent["attributes"] == {"bad": "[Hostile]", "big": str(2**70), "nan": "nan", "lone": "?", "good": 1}
     assert agent["context"]["metadata"] == {"who": "[Hostile]", "more": "[Hostile]"}
     assert agent["context"]["tags"] == ["[Hostile]"]
 

@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any, NamedTuple, cast
 
 from llmobserve.guard import guarded, text_of
+from llmobserve.privacy import label, labels
 from llmobserve.wire import Context, SpanKind, Status
 
 __all__ = [
@@ -141,7 +142,7 @@ class OpenSpan:
         parts: list[str] = []
         span: OpenSpan | None = self
         while span is not None and span.kind != "run":
-            parts.append(f"{span.kind}:{span.name.replace('/', '_')}")
+            parts.append(f"{span.kind}:{label(span.name).replace('/', '_')}")
             span = span.parent
         return "/".join(reversed(parts)) or None
 
@@ -166,7 +167,7 @@ class Snapshot(NamedTuple):
 
 _numbers = count(int.from_bytes(os.urandom(8), "big") >> 3)
 _NO_FACTS = Facts()
-_MESSAGE_CHARACTERS = 300
+_MESSAGE_CHARACTERS = 2000
 _DEEPEST = 100
 """Levels of sections below which only a span that still runs is taken for a parent."""
 _ERROR, _OTEL = guarded("context.error"), guarded("context.opentelemetry")
@@ -307,18 +308,19 @@ def _filled(
     tenant_id = facts.tenant_id or _defaults.tenant_id
     # The wire has no tenant of its own: the key decides the project, the tenant is a label inside it.
     meta = facts.metadata if tenant_id is None else {**facts.metadata, "tenant_id": tenant_id}
+    customer_id = facts.customer_id or _defaults.customer_id
     return Context(
-        run_id=run_id,
-        run_name=run_name,
-        session_id=facts.session_id,
-        user_id=facts.user_id,
-        customer_id=facts.customer_id or _defaults.customer_id,
+        run_id=label(run_id),
+        run_name=None if run_name is None else label(run_name),
+        session_id=None if facts.session_id is None else label(facts.session_id),
+        user_id=None if facts.user_id is None else label(facts.user_id),
+        customer_id=None if customer_id is None else label(customer_id),
         trace_id=trace_id,
         span_id=span_id,
         parent_span_id=parent_span_id,
         section_path=path,
-        tags=facts.tags,
-        metadata=meta,
+        tags=tuple(map(label, facts.tags)) if facts.tags else (),
+        metadata=labels(meta) if meta else meta,
     )
 
 

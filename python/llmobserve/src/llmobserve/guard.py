@@ -7,21 +7,26 @@ own tests (`LLMOBSERVE_RAISE_INTERNAL=1`) it is raised, so that a defect cannot 
 import os
 from collections import Counter
 from types import TracebackType
+from typing import cast
 
 __all__ = ["Guard", "guarded", "swallowed", "text_of"]
 
 _counts: Counter[str] = Counter()
 _last: dict[str, str] = {}
 _LOGGED_PER_PLACE = 3
+_COLLECTIONS = frozenset({list, tuple, dict, set, frozenset})
+_BYTES = frozenset({bytes, bytearray})
+_SHOWN_BYTES = 1000
 
 
 class Guard:
     """Context manager that swallows, counts and (rarely) logs any `Exception` raised in its block."""
 
-    __slots__ = ("_place",)
+    __slots__ = ("_place", "_quotes")
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, *, quotes: bool = True) -> None:
         self._place = place
+        self._quotes = quotes
 
     def __enter__(self) -> None:
         return None
@@ -34,9 +39,11 @@ class Guard:
         _counts[self._place] += 1
         _last[self._place] = type(error).__name__
         with _Silence():  # the error's own text may raise, and so may a handler of the application's log
-            from llmobserve.secret_patterns import without_secrets
+            if self._quotes:
+                from llmobserve.secret_patterns import without_secrets
 
-            _last[self._place] = without_secrets(f"{type(error).__name__}: {error}"[:300])[0]
+                # Cut afterwards, or a secret that is cut would not be known for one.
+                _last[self._place] = without_secrets(f"{type(error).__name__}: {error}"[:5000])[0][:300]
             if _counts[self._place] <= _LOGGED_PER_PLACE:
                 import logging  # with the first error only; observe() is to be quick
 
@@ -56,17 +63,39 @@ class _Silence:
         return error is None or isinstance(error, Exception)
 
 
-def guarded(place: str) -> Guard:
-    """A guard for the named place, to be used in a `with` statement."""
-    return Guard(place)
+def guarded(place: str, *, quotes: bool = True) -> Guard:
+    """A guard for the named place, to be used in a `with` statement.
+
+    Without `quotes` the message of an error is not told, only its type: where it is likely to quote content.
+    """
+    return Guard(place, quotes=quotes)
 
 
 def text_of(value: object) -> str:
-    """`str(value)`; where an object of the application refuses even that, its type in brackets."""
-    try:
+    """`str(value)`; where an object of the application refuses even that, its type in brackets.
+
+    Of collections the beginning: the text of a large one would take seconds.
+    """
+    kind = type(value)
+    if kind is str:
         return str(value)
+    try:
+        if kind in _COLLECTIONS:
+            from reprlib import Repr  # few values are collections
+
+            short = Repr()
+            short.maxlevel = 8
+            short.maxlist = short.maxtuple = short.maxset = short.maxfrozenset = short.maxdict = 100
+            short.maxstring = short.maxother = short.maxlong = 1000
+            return short.repr(value)
+        if kind in _BYTES:
+            size = len(cast("bytes", value))
+            if size > _SHOWN_BYTES:
+                return f"[{size} bytes]"
+        # Exactly a `str`: one of the application's kind may have an equality or a hash that raises.
+        return str.__str__(str(value))
     except Exception:
-        return f"[{type(value).__name__}]"
+        return f"[{kind.__name__}]"
 
 
 def swallowed() -> dict[str, tuple[int, str]]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from llmobserve import capture, context
+from llmobserve import capture, context, privacy
 from llmobserve.guard import guarded, swallowed
 from llmobserve.recorder import Recorder
 from llmobserve.settings import SettingError, Settings, load
@@ -17,6 +17,7 @@ from llmobserve.wire import now_us
 
 if TYPE_CHECKING:
     from llmobserve.process_report import Reporter
+    from llmobserve.redactor import Sink
     from llmobserve.transport import Reply, Sender, Transport
     from llmobserve.transport.http import HttpTransport
 
@@ -122,6 +123,7 @@ class _Observation:
             "in_memory": len(spool.memory),
             "unwritable": spool.unwritable,
             "internal_errors": {place: count for place, (count, _) in swallowed().items()},
+            "redactions": privacy.counted(),
         }
 
     def _note(self) -> None:
@@ -203,9 +205,10 @@ def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
     """Record every provider call from here on. Calling it again with the same settings changes nothing.
 
     All arguments are optional: `collector_url`, `api_key`, `enabled`, `capture_content`, `spool_dir`, `service`,
-    `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `hosts`. Each can be set by an
-    environment variable instead (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them).
-    `transport` replaces the way to the collector, for tests (`llmobserve.transport.MemoryTransport`).
+    `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `hosts`, `redact_patterns`,
+    `redact_keys`, `redactor`. Each can be set by an environment variable instead (`LLMOBSERVE_COLLECTOR_URL`, …;
+    `python -m llmobserve.settings` lists them). `transport` replaces the way to the collector, for tests
+    (`llmobserve.transport.MemoryTransport`).
 
     Raises:
         SettingError: a setting cannot be used; the message says what to write instead.
@@ -219,8 +222,10 @@ def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
             unobserve()
         observation = _Observation(wanted, _transport_maker(wanted, transport))
         try:
+            rules = privacy.rules_of(wanted)
+            privacy.use(rules)
             capture.install(
-                sink=observation.recorder.record_call,
+                sink=_sink_of(observation.recorder, rules),
                 settings=wanted,
                 remind=observation.remind,
                 troubled=observation.troubled,
@@ -231,6 +236,14 @@ def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
         context.set_defaults(customer_id=wanted.customer_id, tenant_id=wanted.tenant_id)
         context.set_span_sink(observation.recorder.span_ended)
         _hook_process()
+
+
+def _sink_of(recorder: Recorder, rules: privacy.Rules) -> "Sink":
+    if rules.redactor is None:
+        return recorder.record_call
+    from llmobserve.redactor import asking
+
+    return asking(recorder.record_call)
 
 
 def unobserve() -> None:

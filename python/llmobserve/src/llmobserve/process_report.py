@@ -12,6 +12,7 @@ from typing import Any
 from llmobserve import capture
 from llmobserve.capture.patching import PatchHealth
 from llmobserve.guard import guarded, swallowed
+from llmobserve.privacy import counted
 from llmobserve.recorder import Recorder
 from llmobserve.settings import Settings
 from llmobserve.transport.sender import SenderState
@@ -94,7 +95,7 @@ class Reporter:
             "calls": recorder.calls,
             "spans": recorder.spans,
             "sent": state.sent,
-            "redactions": recorder.redactions,
+            "redactions": sum(counted().values()),
         }
         return ProcessReport(
             made_at_us=now_us(),

@@ -7,12 +7,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from itertools import count
-from typing import Any
+from itertools import count, islice
+from math import isfinite
+from typing import Any, cast
 
-from llmobserve import context
+from llmobserve import context, privacy
 from llmobserve.context import OpenSpan, Snapshot
 from llmobserve.guard import guarded, text_of
+from llmobserve.secret_patterns import REPLACED
 from llmobserve.settings import Settings
 from llmobserve.spool.writer import Spool
 from llmobserve.wire import (
@@ -32,9 +34,14 @@ _SPANS_IN_MEMORY = 50_000
 _SPANS_PER_CALL = 8
 """Waiting spans that a call takes along: more would be felt by the caller, none would lose them to a kill."""
 _RECORD_BYTES = 1024 * 1024
+_MESSAGE_CHARACTERS = 300
+_ATTRIBUTES = 128
+_ATTRIBUTE_CHARACTERS = 1000
 
 _CALL, _SPAN, _DRAIN = guarded("recorder.call"), guarded("recorder.span"), guarded("recorder.drain")
 _ANNOUNCE, _ENCODE, _CONTENT = guarded("recorder.announce"), guarded("recorder.encode"), guarded("recorder.content")
+
+_ATTRIBUTES_OF = guarded("recorder.attributes")
 
 
 class _Tally:
@@ -77,8 +84,7 @@ class Recorder:
         self._looking = threading.Lock()
         self._calls: dict[str, _Tally] = {}
         self._spans = _Tally()
-        self._redacting = threading.RLock()  # a finaliser may record in the middle of it
-        self.redactions = 0
+        privacy.restart()
 
     def after_fork(self) -> None:
         """In the child: begin empty. What the parent has not delivered stays with the parent."""
@@ -156,9 +162,6 @@ class Recorder:
             return {library: (tally.total(), tally.first_us, tally.last_us) for library, tally in tallies}
 
     def _content_record(self, content: ContentRecord) -> list[bytes]:
-        if content.redactions:
-            with self._redacting:
-                self.redactions += content.redactions
         payload = record_to_json(content)
         if len(payload) <= _RECORD_BYTES:
             return [payload]
@@ -230,12 +233,12 @@ class Recorder:
         event = SpanEvent(
             event_id=span.event_id,
             kind=span.kind,
-            name=span.name,
+            name=privacy.label(span.name),
             start_time_us=span.start_us,
             duration_ms=_duration_ms(span),
             status=span.status,
             error=self._error(span),
-            attributes=_plain(span.attributes),
+            attributes=_plain(span.attributes) if span.attributes is not None else {},
             context=context.span_context(span),
         )
         return record_to_json(event, next(self._sequence))
@@ -245,7 +248,7 @@ class Recorder:
         event = SpanEvent(
             event_id=section.run_event_id,
             kind="run",
-            name=section.name,
+            name=privacy.label(section.name),
             start_time_us=section.start_us,
             duration_ms=_duration_ms(section),
             status=section.status,
@@ -261,23 +264,39 @@ class Recorder:
         # Messages of exceptions quote inputs (pydantic does): they are content.
         if not (self._settings.capture_content and message):
             return ErrorInfo(type=kind)
-        from llmobserve.secret_patterns import without_secrets  # its patterns are many, and few sections fail
+        message = privacy.clean(message, "error")[:_MESSAGE_CHARACTERS]
+        if privacy.rules().redactor is not None:
+            from llmobserve.redactor import asked_about
 
-        return ErrorInfo(type=kind, message=without_secrets(message)[0])
+            origin = privacy.Origin("exception", span.kind, None, privacy.label(span.name))
+            return ErrorInfo(type=kind, message=asked_about(message, origin))
+        return ErrorInfo(type=kind, message=message)
 
 
 def _duration_ms(span: OpenSpan) -> float | None:
     return None if span.status == "running" else round(span.duration_ns / 1_000_000, 3)
 
 
-def _plain(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Attributes as JSON can carry them: other values as text, cut at 1,000 characters."""
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The first 128 attributes as JSON can carry them: other values as text, cut at 1,000 characters; no secrets."""
     plain: dict[str, Any] = {}
-    for key, value in (attributes or {}).items():
-        if isinstance(value, float):
-            plain[text_of(key)] = value if value == value and abs(value) != float("inf") else text_of(value)
-        elif value is None or type(value) is bool or (type(value) is int and abs(value) < 2**63):
-            plain[text_of(key)] = value
-        else:
-            plain[text_of(key)] = text_of(value)[:1000]
+    with _ATTRIBUTES_OF:
+        # A copy first: the application may be changing them.
+        for key, value in islice(tuple(attributes.items()), _ATTRIBUTES):
+            name = privacy.label(text_of(key))
+            kind = cast("type[Any]", type(value))
+            if value is not None and kind is not bool and privacy.is_secret_name(name):
+                privacy.note("label")
+                plain[name] = REPLACED
+            elif (
+                value is None
+                or kind is bool
+                or (kind is int and abs(value) < 2**63)
+                or (kind is float and isfinite(value))
+            ):
+                plain[name] = value
+            else:
+                plain[name] = privacy.label(text_of(value)[: 2 * _ATTRIBUTE_CHARACTERS])[:_ATTRIBUTE_CHARACTERS]
+        return plain
+    plain["llmobserve.note"] = "attributes cannot be read"
     return plain

@@ -6,15 +6,17 @@ prints the reference page.
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from llmobserve.guard import text_of
 
-__all__ = ["ROWS", "SettingError", "SettingRow", "Settings", "load", "reference_page"]
+__all__ = ["ROWS", "Redactor", "SettingError", "SettingRow", "Settings", "load", "reference_page"]
 
 Durability = Literal["write", "fsync"]
+Redactor = Callable[..., Any]
+"""Gets a text and its `llmobserve.privacy.Origin`; gives the text to record, `None` to leave it out."""
 
 
 class SettingError(ValueError):
@@ -40,6 +42,11 @@ class Settings:
     hosts: Mapping[str, str]
     """Host, with its port if it has one → name of the provider whose API it speaks."""
     thread_context: bool
+    redact_patterns: bool = True
+    redact_keys: tuple[str, ...] = ()
+    """In lower case."""
+    redactor: Redactor | str | None = None
+    """A name, as `module:function`, stays one until observation begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +150,38 @@ def _hosts(value: object) -> dict[str, str]:
     else:
         raise ValueError(expected)
     for host, provider in pairs:
-        if not (isinstance(host, str) and isinstance(provider, str) and host and provider) or "/" in host:
+        if not (isinstance(host, str) and isinstance(provider, str) and host and provider) or {"/", "@"} & set(host):
             raise ValueError(expected)
     return {str(host).lower(): str(provider) for host, provider in pairs}
+
+
+def _keys(value: object) -> tuple[str, ...]:
+    expected = 'names such as ["ssn", "iban"] or "ssn,iban"'
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
+        raise ValueError(expected)
+    names: list[str] = []
+    for name in value:  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(name, str):
+            raise ValueError(expected)
+        names.append(name.strip().lower())
+    return tuple(sorted(filter(None, names)))
+
+
+def _redactor(value: object) -> Redactor | str:
+    expected = 'a function of a text and its origin (no coroutine), or its name as "module:function"'
+    if isinstance(value, str):
+        module, colon, function = value.strip().partition(":")
+        parts = [*module.split("."), *function.split(".")]
+        if not colon or not all(part.isidentifier() for part in parts):
+            raise ValueError(expected)
+        return value.strip()
+    from inspect import iscoroutinefunction  # slow to import, and few have a redactor
+
+    if not callable(value) or iscoroutinefunction(value):
+        raise ValueError(expected)
+    return value
 
 
 def default_spool_dir() -> str:
@@ -274,6 +310,32 @@ ROWS: tuple[SettingRow, ...] = (
         _flag,
         lambda: True,
     ),
+    _row(
+        "redact_patterns",
+        "LLMOBSERVE_REDACT_PATTERNS",
+        "true or false",
+        "true",
+        "Search texts for credentials and replace them. `false` leaves that to `redactor`.",
+        _flag,
+        lambda: True,
+    ),
+    _row(
+        "redact_keys",
+        "LLMOBSERVE_REDACT_KEYS",
+        "names, comma separated",
+        "none",
+        "Further names of fields whose values are replaced, beside `password`, `token`, `api_key` and their kind.",
+        _keys,
+        tuple,
+    ),
+    _row(
+        "redactor",
+        "LLMOBSERVE_REDACTOR",
+        "`module:function`, or the function",
+        "none",
+        "Own last word on every text that was said: gets text and origin, gives the text or `None` to leave it out.",
+        _redactor,
+    ),
 )
 
 
@@ -301,8 +363,9 @@ def load(arguments: Mapping[str, object] | None = None, environ: Mapping[str, st
                 values[row.name] = row.read(text) if text.strip() else row.fallback()
         except ValueError as error:
             where, value = (row.name, argument) if argument is not None else (row.env, text)
-            # Either may hold a secret: the key, or a password or key in an address.
-            shown = "" if row.name in {"api_key", "collector_url"} else f" {text_of(value)!r}"
+            # Any of them may hold a secret: the key, or a password or key in an address.
+            hidden = row.name in {"api_key", "collector_url", "hosts"}
+            shown = "" if hidden else f" {text_of(value)!r}"
             raise SettingError(f"llmobserve: {where} cannot be{shown}: give {error}.") from None
     return Settings(**values)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from llmobserve.guard import guarded
+from llmobserve.privacy import clean
 from llmobserve.providers.base import Provider, Reading
 from llmobserve.wire import ContentRecord
 
@@ -31,9 +32,7 @@ def error_message(text: str | None) -> str | None:
     """An error message as it may leave the process: providers quote keys in them, and transports whole URLs."""
     if not text:
         return None
-    from llmobserve.secret_patterns import without_secrets  # its patterns are many, and few calls fail
-
-    return without_secrets(text[: 2 * _MESSAGE_CHARACTERS])[0][:_MESSAGE_CHARACTERS]
+    return clean(text[: 10 * _MESSAGE_CHARACTERS], "error")[:_MESSAGE_CHARACTERS]
 
 
 def revision_of(reading: Reading) -> int:

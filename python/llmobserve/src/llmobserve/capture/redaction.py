@@ -1,15 +1,14 @@
 """Prepares content for leaving the process: secrets out, media reduced to type, size and hash, sizes capped."""
 
-import base64
-import binascii
-import hashlib
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
 from typing import Any, cast
 
+from llmobserve.capture.media import DATA_URL, describe, is_media
 from llmobserve.guard import text_of
+from llmobserve.privacy import is_secret_name, note, rules
 from llmobserve.secret_patterns import REPLACED, without_secrets
 from llmobserve.wire import ContentRecord
 
@@ -18,16 +17,18 @@ __all__ = ["redact"]
 _STRING_CAP = 256 * 1024
 _HEAD = 200 * 1024
 _TAIL = 50 * 1024
-_EVENT_CAP = 1024 * 1024
+_MARGIN = 8 * 1024
+"""Looked at beyond a cut and then thrown away: a secret that the cut goes through would not be known for one."""
+_EVENT_CAP = 960 * 1024
+"""Bytes of JSON; the rest up to 1 MB is for what is around it."""
 _DEPTH = 64
-_MEDIA_CHARACTERS = 512
-
-_SECRET_KEY = re.compile(
-    r"(?:^|[_\-.])(?:password|passwd|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|private[_-]?key|authorization|"
-    r"credentials?|cookie)$",
-    re.IGNORECASE,
-)
-_DATA_URL = re.compile(r"data:([\w.+/\-]{1,100});base64,")
+_KEY_CHARACTERS = 200
+_NUMBERS = 64
+_DATA_URL_LOOKED_AT = 1024
+_SHORT_MEDIA = 256
+"""Characters of a data URL that stays in its text (an icon)."""
+_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_\-]*={0,2}")
+_KINDS = ("media_type", "mime_type", "mimeType", "format", "type")
 
 
 class _Cleaner:
@@ -38,12 +39,14 @@ class _Cleaner:
         self.redactions = 0
         self._room = _EVENT_CAP
 
-    def clean(self, value: Any, depth: int = 0) -> Any:
+    def clean(self, value: Any, depth: int = 0, kind: str | None = None) -> Any:
         if value is None or isinstance(value, (bool, int)):
+            self._room -= 8
             return value if not isinstance(value, int) or abs(value) < 2**63 else text_of(value)[:100]
         if isinstance(value, str):
-            return self.text(value)
+            return self.text(value, kind)
         if isinstance(value, float):
+            self._room -= 20
             return value if isfinite(value) else str(value)
         if depth >= _DEPTH:
             self.truncated = True
@@ -51,30 +54,56 @@ class _Cleaner:
         if isinstance(value, Mapping):
             return self._mapping(cast("Mapping[Any, Any]", value), depth)
         if isinstance(value, (list, tuple)):
-            return self._sequence(list(cast("list[Any]", value)), depth)
+            return self._sequence(cast("list[Any]", value), depth)
         return f"[{type(value).__name__}]"
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
-        media = _media(value)
         out: dict[str, Any] = {}
+        kind = next((found for key in _KINDS if isinstance(found := value.get(key), str)), None)
+        # The tokens of an answer with their probabilities stand under this name, too.
+        public = "token" if "logprob" in value else None
+        # A field given as `{"name": "Authorization", "value": "…"}`.
+        named = value.get("name") or value.get("key")
+        secret_value = isinstance(named, str) and len(named) <= _KEY_CHARACTERS and is_secret_name(named)
         for key, item in value.items():
-            name = str(key)[:200]
-            if name == media:
-                out[name] = _describe(item, value.get("media_type") or value.get("format"))
-            elif isinstance(item, str) and item and _names_a_secret(name):
-                self.redactions += 1
-                out[name] = REPLACED
-            else:
-                out[name] = self.clean(item, depth + 1)
             if self._room <= 0:
                 self.truncated = True
                 break
-            self._room -= len(name)
+            name = self._name(key)
+            is_secret = (name != public and is_secret_name(name)) or (secret_value and name == "value")
+            out[name] = self._secret(item, depth) if is_secret else self.clean(item, depth + 1, kind)
+            self._room -= len(name) + 4
         return out
 
-    def _sequence(self, value: list[Any], depth: int) -> list[Any]:
-        if len(value) > 64 and all(isinstance(item, (int, float)) for item in value[:64]):
+    def _name(self, key: Any) -> str:
+        name = text_of(key)[:_KEY_CHARACTERS]
+        if not name.isascii():
+            name = name.encode("utf-8", "replace").decode()
+        return self._without_secrets(name)
+
+    def _secret(self, value: Any, depth: int) -> Any:
+        """What stands under the name of a secret: texts and numbers go, objects (a JSON schema) are looked into."""
+        if value is None or isinstance(value, bool) or value == "":
+            return value
+        if isinstance(value, (str, int, float)):
+            self.redactions += 1
+            return REPLACED
+        if isinstance(value, list) and all(isinstance(item, str) for item in cast("list[Any]", value)):
+            self.redactions += 1
+            return [REPLACED]
+        return self.clean(value, depth + 1)
+
+    def _sequence(self, value: "list[Any] | tuple[Any, ...]", depth: int) -> list[Any]:
+        if len(value) > _NUMBERS and all(isinstance(item, (int, float)) for item in value[:_NUMBERS]):
             return [f"[{len(value)} numbers]"]
+        if (
+            len(value) == 2
+            and isinstance(value[0], str)
+            and isinstance(value[1], str)
+            and is_secret_name(value[0][:99])
+        ):
+            self.redactions += 1
+            return [self._name(value[0]), REPLACED]  # a header as a pair
         out: list[Any] = []
         for item in value:
             if self._room <= 0:
@@ -84,58 +113,86 @@ class _Cleaner:
             out.append(self.clean(item, depth + 1))
         return out
 
-    def text(self, text: str) -> Any:
-        if text.startswith("data:"):
-            data = _DATA_URL.match(text)
-            if data is not None:
-                return _describe(text[data.end() :], data[1])
-        text, count = without_secrets(text.encode("utf-8", "replace").decode() if not text.isascii() else text)
+    def text(self, text: str, kind: str | None = None) -> Any:
+        head = text[:_DATA_URL_LOOKED_AT]
+        data = DATA_URL.match(head) if head[:5].lower() == "data:" else None
+        if data is not None and ";base64" in data[2].lower():
+            return self._described(text, data.end(), data[1])
+        if is_media(text):
+            return self._described(text, 0, kind)
+        # What is printed in JSON with escapes takes more room than it has characters.
+        cap = _STRING_CAP
+        if len(text) > cap or len(text) > self._room:
+            cap = max(min(cap, self._room), 0)
+        if len(text) <= cap:
+            cleaned = self._plain(text)
+            cost = len(quoted(cleaned))
+            if cost <= max(self._room, 64):
+                self._room -= cost
+                return cleaned
+            cap = max(self._room, 0) * len(cleaned) // cost
+        return self._shortened(text, cap)
+
+    def _described(self, text: str, start: int, kind: str | None) -> dict[str, Any]:
+        self._room -= 150
+        return describe(text, start, kind)
+
+    def _shortened(self, text: str, cap: int) -> str:
+        """Head and tail, four to one."""
+        self.truncated = True
+        head, tail = (_HEAD, _TAIL) if cap >= _STRING_CAP else (cap * 4 // 5, cap // 5)
+        begin = self._plain(text[: head + _MARGIN])
+        end = self._plain(text[max(len(text) - tail - _MARGIN, head + _MARGIN) :])
+        begin = begin[: max(min(head, len(begin) - _MARGIN), 0)]
+        end = end[max(len(end) - tail, _MARGIN) :]
+        cut = f"{begin}\n[… {len(text) - len(begin) - len(end)} characters left out …]\n{end}"
+        cost = len(quoted(cut))
+        if cost > max(self._room, 1024):
+            scale = max(self._room, 0) / cost
+            begin, end = begin[: int(len(begin) * scale)], end[len(end) - int(len(end) * scale) :]
+            cut = f"{begin}\n[… {len(text) - len(begin) - len(end)} characters left out …]\n{end}"
+            cost = len(quoted(cut))
+        self._room -= cost
+        return cut
+
+    def _plain(self, text: str) -> str:
+        if not text.isascii():
+            text = text.encode("utf-8", "replace").decode()
+        return self._without_secrets(self._without_data_urls(text) if "base64," in text else text)
+
+    def _without_data_urls(self, text: str) -> str:
+        """Media inside a text (Markdown, HTML, JSON in a string) go as those that are one."""
+        pieces: list[str] = []
+        done = 0
+        data = DATA_URL.search(text)
+        while data is not None:
+            end = _BASE64_RUN.match(text, data.end()).end()  # pyright: ignore[reportOptionalMemberAccess] (matches nothing, too)
+            if ";base64" in data[2].lower() and end - data.end() > _SHORT_MEDIA:
+                found = describe(text[data.end() : end], 0, data[1])
+                pieces += (text[done : data.start()], f"[{found['type']}, {found['bytes']} bytes, {found['sha256']}]")
+                done = end
+            data = DATA_URL.search(text, end)
+        return "".join((*pieces, text[done:])) if pieces else text
+
+    def _without_secrets(self, text: str) -> str:
+        if not rules().patterns:
+            return text
+        text, count = without_secrets(text)
         self.redactions += count
-        room = max(min(_STRING_CAP, self._room), 0)
-        if len(text) > room:
-            self.truncated = True
-            head, tail = (_HEAD, _TAIL) if room == _STRING_CAP else (room * 4 // 5, room // 5)
-            cut = len(text) - head - tail
-            text = f"{text[:head]}\n[… {cut} characters left out …]\n{text[len(text) - tail :]}"
-        self._room -= len(text)
         return text
 
 
 def redact(event_id: str, given: Any, answer: Any) -> ContentRecord:
-    """The content record of an event: redacted, at most 256 KB a string and about 1 MB in all."""
+    """The content record of an event: redacted, at most 256 KB a string and 1 MB in all."""
     cleaner = _Cleaner()
     output = cleaner.clean(answer)
-    return ContentRecord(
+    record = ContentRecord(
         event_id=event_id,
         input=cleaner.clean(given),
         output=output,
         truncated=cleaner.truncated,
         redactions=cleaner.redactions,
     )
-
-
-@lru_cache(maxsize=1024)
-def _names_a_secret(key: str) -> bool:
-    return _SECRET_KEY.search(key) is not None
-
-
-def _media(value: Mapping[Any, Any]) -> str | None:
-    """Key of the base64 data in a media part (`input_audio`, a `source` of type base64, `b64_json`), if it is one."""
-    for key in ("data", "b64_json", "file_data", "result"):
-        item = value.get(key)
-        if isinstance(item, str) and len(item) > _MEDIA_CHARACTERS and " " not in item[:_MEDIA_CHARACTERS]:
-            return key
-    return None
-
-
-def _describe(data: Any, kind: Any) -> dict[str, Any]:
-    """Type, size and SHA-256 of base64 data, in place of the data."""
-    text = str(data)
-    match = _DATA_URL.match(text)
-    if match is not None:
-        kind, text = match[1], text[match.end() :]
-    try:
-        plain = base64.b64decode(text, validate=False)
-    except (binascii.Error, ValueError):
-        plain = text.encode("utf-8", "replace")
-    return {"type": str(kind or "unknown")[:100], "bytes": len(plain), "sha256": hashlib.sha256(plain).hexdigest()}
+    if cleaner.redactions:
+        note("content", cleaner.redactions)
+    return record
