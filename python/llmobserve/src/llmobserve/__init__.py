@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         user,
     )
     from llmobserve.lifecycle import flush, observe, shutdown, status, unobserve
+    from llmobserve.propagation import continue_trace, trace_headers
     from llmobserve.sections import agent, run, section, step, tool, trace, wrap_all_tools
 
 __version__ = "1.0.0"
@@ -33,6 +34,7 @@ __all__ = [
     "__version__",
     "agent",
     "attached",
+    "continue_trace",
     "current",
     "customer",
     "flush",
@@ -57,6 +59,7 @@ __all__ = [
     "tags",
     "tool",
     "trace",
+    "trace_headers",
     "unobserve",
     "user",
     "wrap_all_tools",
@@ -65,6 +68,7 @@ __all__ = [
 _HOMES = {
     "context": ("attached", "current"),
     "lifecycle": ("flush", "observe", "shutdown", "status", "unobserve"),
+    "propagation": ("continue_trace", "trace_headers"),
     "sections": ("agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"),
 }
 

@@ -29,6 +29,7 @@ __all__ = [
     "current",
     "defaults",
     "is_outside",
+    "linked",
     "suppress",
     "suppressed",
     "wire_context",
@@ -162,7 +163,7 @@ class Snapshot(NamedTuple):
     span: OpenSpan | None
     facts: Facts
     link: tuple[str, str] | None = None
-    """Trace and span id of OpenTelemetry that were active when the snapshot was taken."""
+    """Trace and span id from outside: OpenTelemetry's when the snapshot was taken, or those of `continue_trace`."""
 
 
 _numbers = count(int.from_bytes(os.urandom(8), "big") >> 3)
@@ -222,10 +223,10 @@ def _context_inside(span: OpenSpan | None, root: OpenSpan, facts: Facts, link: t
     run_id, run_name = run_of(root, facts)
     if span is not None:
         parent_span_id = span.span_id
-    elif facts.run_id is not None:
-        parent_span_id = None if link is None else link[1]
+    elif link is not None:
+        parent_span_id = link[1]
     else:
-        parent_span_id = root.span_id
+        parent_span_id = None if facts.run_id is not None else root.span_id
     path = None if span is None else span.path
     return _filled(facts, run_id, run_name, trace_id, None, parent_span_id, path)
 
@@ -366,7 +367,7 @@ def enter(kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None
         parent = _running(parent)
     span = OpenSpan(kind, name, parent, facts, attributes)
     if parent is None:
-        span.link = link or outer_span()
+        span.link = outer_span() or link
     _variable.set(_new_tuple(Snapshot, (span, facts, link)))
     return span, before
 
@@ -391,7 +392,7 @@ def enter_run(name: str, run_id: str | None, changes: Mapping[str, Any]) -> tupl
     if before.span is not None:
         span.link = trace_id_of(before.span.root), before.span.span_id
     else:
-        span.link = before.link or outer_span()
+        span.link = outer_span() or before.link
     _variable.set(Snapshot(span, facts, before.link))
     return span, before
 
@@ -495,6 +496,18 @@ def attached(snapshot: Snapshot) -> Generator[None]:
         yield
     finally:
         put(before)
+
+
+@contextmanager
+def linked(link: tuple[str, str] | None) -> Generator[None]:
+    """What happens in the block belongs to this trace, under this span; `None` = to none from outside."""
+    before = put(_variable.get()._replace(link=link)).link
+    try:
+        yield
+    finally:
+        now = _variable.get()
+        if now.link is link:
+            put(now._replace(link=before))
 
 
 @contextmanager
