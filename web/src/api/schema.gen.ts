@@ -64,6 +64,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/health/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Data Health
+         * @description What was covered, lost, refused, merged or is uncertain in what arrived in the time range, each with its fix.
+         */
+        get: operations["data_health_api_v1_health_data_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dead Letters
+         * @description The latest records that were refused in the time range, as they came.
+         */
+        get: operations["dead_letters_api_v1_health_dead_letters_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -645,6 +685,113 @@ export interface components {
             table_usd: string | null;
         };
         /**
+         * Coverage
+         * @description One service of the matrix.
+         */
+        Coverage: {
+            /** Libraries */
+            libraries: components["schemas"]["LibraryCoverage"][];
+            /** Processes */
+            processes: number;
+            /** Service */
+            service: string | null;
+        };
+        /**
+         * DataHealth
+         * @description How complete the data of the window is.
+         */
+        DataHealth: {
+            /** Complete */
+            complete: boolean;
+            /** Coverage */
+            coverage: components["schemas"]["Coverage"][];
+            /** Dead Letters */
+            dead_letters: components["schemas"]["DeadLetterGroup"][];
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+            /** Gaps */
+            gaps: components["schemas"]["SequenceGap"][];
+            /** Libraries */
+            libraries: string[];
+            /** Losses */
+            losses: components["schemas"]["Loss"][];
+            /** Lost Records */
+            lost_records: number;
+            /** Missing Records */
+            missing_records: number;
+            /** Process Count */
+            process_count: number;
+            /** Processes */
+            processes: components["schemas"]["ProcessHealth"][];
+            records: components["schemas"]["RecordCounts"];
+            /** Service */
+            service: string | null;
+            /** Services */
+            services: string[];
+            skew: components["schemas"]["SkewHealth"];
+            /**
+             * Time From
+             * Format: date-time
+             */
+            time_from: string;
+            /**
+             * Time To
+             * Format: date-time
+             */
+            time_to: string;
+            usage: components["schemas"]["UsageHealth"];
+        };
+        /**
+         * DeadLetter
+         * @description One refused record.
+         */
+        DeadLetter: {
+            /** Batch Id */
+            batch_id: string | null;
+            /** Body */
+            body: string;
+            /** Event Id */
+            event_id: string | null;
+            /** Position */
+            position: number | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Truncated */
+            truncated: boolean;
+        };
+        /**
+         * DeadLetterGroup
+         * @description Refused records with the same reason.
+         */
+        DeadLetterGroup: {
+            /** Fix */
+            fix: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Reason */
+            reason: string;
+            /** Records */
+            records: number;
+        };
+        /**
+         * DeadLetterList
+         * @description The latest refused records.
+         */
+        DeadLetterList: {
+            /** Letters */
+            letters: components["schemas"]["DeadLetter"][];
+            /** Truncated */
+            truncated: boolean;
+        };
+        /**
          * EventDetail
          * @description Everything that is known of one event.
          */
@@ -823,6 +970,74 @@ export interface components {
             type: "text" | "number" | "money" | "time" | "flag";
             /** Values */
             values: string[] | null;
+        };
+        /**
+         * Finding
+         * @description One line of the summary.
+         */
+        Finding: {
+            /** Count */
+            count: number;
+            /** Fix */
+            fix: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "lost" | "gaps" | "rejected" | "uncovered" | "unpriced" | "unstated" | "flagged" | "internal_errors" | "skew" | "estimated";
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "missing" | "notice";
+            /** Text */
+            text: string;
+        };
+        /**
+         * LibraryCoverage
+         * @description One client library in the processes of one service.
+         */
+        LibraryCoverage: {
+            /** Calls */
+            calls: number;
+            /** Detail */
+            detail: string | null;
+            /** Fix */
+            fix: string | null;
+            /** Last Call */
+            last_call: string | null;
+            /** Library */
+            library: string;
+            /** Processes */
+            processes: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "degraded" | "missing";
+            /** Versions */
+            versions: string[];
+        };
+        /**
+         * Loss
+         * @description Records that senders lost, by service and reason.
+         */
+        Loss: {
+            /** Fix */
+            fix: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Meaning */
+            meaning: string;
+            /** Reason */
+            reason: string;
+            /** Records */
+            records: number;
+            /** Service */
+            service: string | null;
         };
         /**
          * Meta
@@ -1206,6 +1421,59 @@ export interface components {
             position?: number | null;
         };
         /**
+         * ProcessHealth
+         * @description One sending process.
+         */
+        ProcessHealth: {
+            /** Calls */
+            calls: number | null;
+            /** Capture Content */
+            capture_content: boolean | null;
+            /** Environment */
+            environment: string | null;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /** Fix */
+            fix: string | null;
+            /** Host */
+            host: string | null;
+            /** Internal Errors */
+            internal_errors: {
+                [key: string]: number;
+            };
+            /** Language */
+            language: string | null;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /** Lost */
+            lost: number;
+            /** Process Id */
+            process_id: string;
+            /** Records */
+            records: number;
+            /** Sdk */
+            sdk: string | null;
+            /** Sdk Version */
+            sdk_version: string | null;
+            /** Service */
+            service: string | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "silent" | "ended";
+            /** Wrappers */
+            wrappers: components["schemas"]["Wrapper"][];
+        };
+        /**
          * Project
          * @description A project: the unit of tenancy.
          */
@@ -1260,6 +1528,22 @@ export interface components {
             rate_usd: number | string;
             /** Unit */
             unit: string;
+        };
+        /**
+         * RecordCounts
+         * @description What became of the records that arrived in the window.
+         */
+        RecordCounts: {
+            /** Batches */
+            batches: number;
+            /** Duplicates */
+            duplicates: number;
+            /** Received */
+            received: number;
+            /** Rejected */
+            rejected: number;
+            /** Stored */
+            stored: number;
         };
         /**
          * RepriceFilter
@@ -1490,12 +1774,81 @@ export interface components {
             user_id: string | null;
         };
         /**
+         * SequenceGap
+         * @description Sequence numbers of one process, over its whole life: what should be there, and what is.
+         */
+        SequenceGap: {
+            /** Arrived */
+            arrived: number;
+            /** Expected */
+            expected: number;
+            /** First Sequence */
+            first_sequence: number;
+            /** Fix */
+            fix: string | null;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /** Last Sequence */
+            last_sequence: number;
+            /** Lost */
+            lost: number;
+            /** On The Way */
+            on_the_way: number;
+            /** Process Id */
+            process_id: string;
+            /** Service */
+            service: string | null;
+            /** Unexplained */
+            unexplained: number;
+        };
+        /**
          * SignInRequest
          * @description Token of a sign-in link.
          */
         SignInRequest: {
             /** Token */
             token: string;
+        };
+        /**
+         * SkewHealth
+         * @description Arrival by our clock minus departure by the sender's, over the batches of the window; the way is in it.
+         */
+        SkewHealth: {
+            /** Batches */
+            batches: number;
+            /** Beyond 1 Min */
+            beyond_1_min: number;
+            /** P05 Ms */
+            p05_ms: number | null;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** Processes */
+            processes: components["schemas"]["SkewedProcess"][];
+            /** Within 1 Min */
+            within_1_min: number;
+            /** Within 1 S */
+            within_1_s: number;
+        };
+        /**
+         * SkewedProcess
+         * @description A process whose clock differs.
+         */
+        SkewedProcess: {
+            /** Batches */
+            batches: number;
+            /** Fix */
+            fix: string;
+            /** Process Id */
+            process_id: string;
+            /** Service */
+            service: string | null;
+            /** Skew Ms */
+            skew_ms: number;
         };
         /**
          * Spend
@@ -1609,6 +1962,52 @@ export interface components {
             /** Rule Id */
             rule_id: string | null;
         };
+        /**
+         * UsageFlag
+         * @description Charged calls whose usage bears a remark.
+         */
+        UsageFlag: {
+            /** Calls */
+            calls: number;
+            /** Fix */
+            fix: string;
+            /** Flag */
+            flag: string;
+            /** Meaning */
+            meaning: string;
+        };
+        /**
+         * UsageHealth
+         * @description How well usage and cost of the charged calls of the window are known.
+         */
+        UsageHealth: {
+            /** Calls */
+            calls: number;
+            /** Estimated Calls */
+            estimated_calls: number;
+            /** Estimated Fix */
+            estimated_fix: string;
+            /** Flags */
+            flags: components["schemas"]["UsageFlag"][];
+            /** Unpriced Calls */
+            unpriced_calls: number;
+            /** Unpriced Fix */
+            unpriced_fix: string;
+            /** Unstated Calls */
+            unstated_calls: number;
+            /** Unstated Fix */
+            unstated_fix: string;
+        };
+        /**
+         * Wrapper
+         * @description Another tool's wrapper around one of our hooks.
+         */
+        Wrapper: {
+            /** Module */
+            module: string;
+            /** Target */
+            target: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1717,6 +2116,84 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FieldInfo"][];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    data_health_api_v1_health_data_get: {
+        parameters: {
+            query?: {
+                /** @description Start, ISO 8601; default: 24 hours before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Only this service; empty: senders without one. */
+                service?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataHealth"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dead_letters_api_v1_health_dead_letters_get: {
+        parameters: {
+            query?: {
+                /** @description Start, ISO 8601; default: 24 hours before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Only this service; empty: senders without one. */
+                service?: string | null;
+                /** @description Only those refused for this reason. */
+                reason?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterList"];
                 };
             };
             /** @description What is wrong and what to do */

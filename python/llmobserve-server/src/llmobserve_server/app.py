@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from llmobserve_server.api import (
+    data_health,
     events,
     fields,
     health,
@@ -59,6 +60,7 @@ _API_ROUTERS = (
     events.router,
     totals.router,
     fields.router,
+    data_health.router,
     prices.router,
     price_book.router,
     reprice.router,

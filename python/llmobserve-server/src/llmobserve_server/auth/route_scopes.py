@@ -33,6 +33,8 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/events/{event_id}"): "read",
     ("GET", "/api/v1/totals"): "read",
     ("GET", "/api/v1/fields"): "read",
+    ("GET", "/api/v1/health/data"): "read",
+    ("GET", "/api/v1/health/dead-letters"): "read",
     ("GET", "/api/v1/prices"): "read",
     ("GET", "/api/v1/prices/unpriced"): "read",
     ("GET", "/api/v1/prices/history"): "read",

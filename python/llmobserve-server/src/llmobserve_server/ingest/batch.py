@@ -7,9 +7,10 @@ from typing import Any
 from llmobserve.wire import CallEvent, SpanEvent, Verdict
 from llmobserve_server.estimates import Estimator
 from llmobserve_server.ingest.checks import MAX_QUANTITY, SHORT, Notes
-from llmobserve_server.ingest.decode import ContentText, Rejected, decode_record, id_of
+from llmobserve_server.ingest.decode import ContentText, Rejected, decode_record, id_of, sequence_of
 from llmobserve_server.ingest.envelope import Envelope
 from llmobserve_server.ingest.estimated_calls import REPAIRED, estimate_again
+from llmobserve_server.ingest.receipt import loss_rows, receipt_row, report_row
 from llmobserve_server.ingest.rows import Arrival, call_row, content_row, span_row
 from llmobserve_server.pricing import Pricer
 from llmobserve_server.store.protocol import WriteBatch
@@ -37,6 +38,10 @@ class BatchRows:
     rejected: list[Verdict] = field(default_factory=list[Verdict])
     estimated: list[tuple[int, CallEvent]] = field(default_factory=list[tuple[int, CallEvent]])
     """Place in `events` and record of the calls whose usage is the sender's estimate."""
+    receipt: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Empty for a batch that says nothing at all."""
+    losses: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    report: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.events) + len(self.span_starts) + len(self.contents) + len(self.dead_letters)
@@ -48,7 +53,17 @@ class BatchRows:
             span_starts=[row for _, row in self.span_starts],
             contents=[row for _, row in self.contents],
             dead_letters=self.dead_letters,
+            **self.health_to_write(),
         )
+
+    def health_to_write(self, duplicates: int = 0) -> dict[str, list[dict[str, Any]]]:
+        """What is kept of the batch itself. `duplicates`: records that the store is not asked to count."""
+        receipt = {**self.receipt, "rejected": len(self.rejected), "duplicates": duplicates}
+        return {
+            "receipts": [receipt] if self.receipt else [],
+            "losses": self.losses,
+            "process_reports": [] if self.report is None else [self.report],
+        }
 
     def reject(self, position: int, event_id: str | None, reason: str, body: bytes) -> None:
         """Give a record the verdict `rejected` and keep it as a dead letter."""
@@ -78,15 +93,28 @@ def batch_rows(
     """
     arrival = _arrival(envelope, project_id, received_us)
     batch = BatchRows(project_id, _short(envelope.batch_id) or "", arrival.received_at)
+    unplaced: list[int | None] = []
     for position, raw in enumerate(envelope.events):
         text = bytes(raw)
         try:
             _place(batch, position, text, arrival, pricer)
         except Rejected as reason:
             batch.reject(position, id_of(text), str(reason), text)
+            unplaced.append(sequence_of(text))
+    _add_health(batch, envelope, arrival, unplaced)
     if batch.estimated and estimator is not None:
         estimate_again(batch, arrival, pricer, estimator)
     return batch
+
+
+def _add_health(batch: BatchRows, envelope: Envelope, arrival: Arrival, unplaced: list[int | None]) -> None:
+    """Receipt, losses and report. A batch without any of it (`llmobserve doctor` sends one) leaves no trace."""
+    shared = {**arrival.shared, "batch_id": batch.batch_id}
+    batch.losses = loss_rows(envelope.dropped, shared)
+    batch.report = report_row(bytes(envelope.report), shared, envelope.source)
+    if envelope.events or batch.losses or batch.report:
+        placed = [row.get("sequence") for _, row in (*batch.events, *batch.span_starts)]
+        batch.receipt = receipt_row(len(envelope.events), [*placed, *unplaced], shared)
 
 
 def _place(batch: BatchRows, position: int, text: bytes, arrival: Arrival, pricer: Pricer) -> None:

@@ -147,6 +147,9 @@ def _joined(parts: Sequence[BatchRows]) -> WriteBatch:
         span_starts=[row for batch in batches for row in batch.span_starts],
         contents=[row for batch in batches for row in batch.contents],
         dead_letters=[row for batch in batches for row in batch.dead_letters],
+        receipts=[row for batch in batches for row in batch.receipts],
+        losses=[row for batch in batches for row in batch.losses],
+        process_reports=[row for batch in batches for row in batch.process_reports],
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 from llmobserve.wire import CallEvent, SpanEvent
 from llmobserve_server.ingest.json_text import MAX_DEPTH, is_too_deep, repair
 
-__all__ = ["ContentText", "Decoded", "Rejected", "decode_record", "id_of"]
+__all__ = ["ContentText", "Decoded", "Rejected", "decode_record", "id_of", "sequence_of"]
 
 
 class Rejected(Exception):
@@ -33,6 +33,7 @@ Decoded = CallEvent | SpanEvent | ContentText
 class _Head(msgspec.Struct, frozen=True):
     type: Any = None
     event_id: Any = None
+    sequence: Any = None
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -101,6 +102,15 @@ def id_of(raw: bytes) -> str | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return found[:200] if isinstance(found, str) else None
+
+
+def sequence_of(raw: bytes) -> int | None:
+    """The running number of a record that was rejected, where it can be read."""
+    try:
+        found = _decode_head(raw).sequence
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if type(found) is int and 0 <= found <= 2**53 else None
 
 
 def _explain(raw: bytes, message: str) -> str:

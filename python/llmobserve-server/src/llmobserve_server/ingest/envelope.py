@@ -3,7 +3,7 @@
 import msgspec
 
 from llmobserve_server.errors import BadRequest
-from llmobserve_server.ingest.json_text import repair, split_batch
+from llmobserve_server.ingest.json_text import repair, shallow, split_batch
 
 __all__ = ["Envelope", "Origin", "open_envelope"]
 
@@ -31,6 +31,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     source: Origin
     events: list[msgspec.Raw]
     dropped: dict[str, int] = {}
+    report: msgspec.Raw = msgspec.Raw()
+    """`wire.ProcessReport` as it came; empty when there is none."""
 
 
 _decode = msgspec.json.Decoder(Envelope).decode
@@ -56,7 +58,7 @@ def _salvage(body: bytes, cause: Exception) -> Envelope:
         raise BadRequest(f"The body is not JSON: {cause}") from cause
     head, records = found
     try:
-        envelope = _decode(repair(head))
+        envelope = _decode(repair(shallow(head)))
     except msgspec.ValidationError as error:
         raise BadRequest(f"Not a batch of events: {error}") from error
     except (msgspec.DecodeError, RecursionError) as error:

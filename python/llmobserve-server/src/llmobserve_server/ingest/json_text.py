@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-__all__ = ["MAX_DEPTH", "is_too_deep", "repair", "split_batch"]
+__all__ = ["MAX_DEPTH", "is_too_deep", "repair", "shallow", "split_batch"]
 
 MAX_DEPTH = 64
 
@@ -27,6 +27,23 @@ def is_too_deep(raw: bytes) -> bool:
         elif token in _CLOSE:
             depth -= 1
     return False
+
+
+def shallow(raw: bytes) -> bytes:
+    """The same JSON with `null` for what nests deeper than `MAX_DEPTH`."""
+    parts: list[bytes] = []
+    depth = kept = 0
+    for match in _TOKEN.finditer(raw):
+        token = match[0]
+        if token in _OPEN:
+            depth += 1
+            if depth == MAX_DEPTH + 1:
+                parts += [raw[kept : match.start()], b"null"]
+        elif token in _CLOSE:
+            depth -= 1
+            if depth == MAX_DEPTH:
+                kept = match.end()
+    return b"".join([*parts, raw[kept:]])
 
 
 def repair(raw: bytes) -> bytes:

@@ -26,8 +26,13 @@ def store_in_parts(store: Store, rows: BatchRows) -> WriteResult:
             for position, row in placed:
                 if position in bad:
                     rows.reject(position, row["event_id"], bad[position], repr(row).encode())
-    store.write(WriteBatch(dead_letters=rows.dead_letters))
+    repeated = sum(_is_in(duplicates[table], getattr(rows, table)) for table in _TABLES)
+    store.write(WriteBatch(dead_letters=rows.dead_letters, **rows.health_to_write(repeated)))
     return WriteResult(*(frozenset(duplicates[table]) for table in _TABLES))
+
+
+def _is_in(keys: set[Key], placed: Sequence[PlacedRow]) -> int:
+    return sum((row["project_id"], row["event_id"]) in keys for _, row in placed)
 
 
 def _store(store: Store, table: str, placed: Sequence[PlacedRow], duplicates: set[Key]) -> dict[int, str]:

@@ -63,6 +63,13 @@ class Scope:
         """A select of `columns` from one of the event tables, within the scope."""
         return select(*columns).select_from(source).where(self.condition(source))
 
+    def select_received(self, source: FromClause, *columns: Any) -> Selection:
+        """As `select`, with the window over the time of arrival: for what is about sending, not about the calls."""
+        statement = self.unbounded().select(source, *columns)
+        if self.window is None:
+            return statement
+        return statement.where(source.c.received_at >= self.window.start, source.c.received_at < self.window.end)
+
     def unbounded(self) -> "Scope":
         """The same project at any time: for look-ups by id."""
         return Scope(self.project_id)

@@ -27,6 +27,10 @@ class WriteBatch:
     span_starts: Sequence[Row] = ()
     contents: Sequence[Row] = ()
     dead_letters: Sequence[Row] = ()
+    receipts: Sequence[Row] = ()
+    """Their `duplicates` are counted by the store: rows of the project and `received_at` that were there before."""
+    losses: Sequence[Row] = ()
+    process_reports: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,10 @@ __all__ = [
     "cost_versions",
     "dead_letters",
     "events",
+    "losses",
     "metadata",
+    "process_reports",
+    "receipts",
     "reprice_log",
     "span_starts",
 ]
@@ -183,3 +186,52 @@ reprice_log = Table(
     Column("facts", JSON),  # of row 0 what was ordered, by whom; then what the chunk did
 )
 """How far re-pricings are, append-only: a chunk's row is stored together with what it changed."""
+
+
+def _sender_columns() -> list[Column[object]]:
+    """Columns that tell where something came from, and when."""
+    return [
+        Column("project_id", String),
+        Column("received_at", _TIME),
+        Column("batch_id", String),
+        Column("process_id", String),
+        Column("service", String),
+        Column("environment", String),
+    ]
+
+
+receipts = Table(
+    "receipts",
+    metadata,
+    *_sender_columns(),
+    Column("sdk", String),
+    Column("sdk_version", String),
+    Column("records", Integer),  # all that it had
+    Column("rejected", Integer),
+    Column("duplicates", Integer),  # that were stored before
+    Column("numbered", Integer),  # different sequence numbers in it
+    Column("first_sequence", BigInteger),
+    Column("last_sequence", BigInteger),
+    Column("clock_skew_ms", Double),  # arrival by our clock minus departure by the sender's
+)
+"""One row a batch that arrived, append-only, stored together with its records."""
+
+losses = Table("losses", metadata, *_sender_columns(), Column("reason", String), Column("records", BigInteger))
+"""Records that a sender lost before it could send them, as it says, append-only: one row a batch and reason."""
+
+process_reports = Table(
+    "process_reports",
+    metadata,
+    Column("project_id", String),
+    Column("received_at", _TIME),
+    Column("process_id", String),
+    Column("service", String),
+    Column("environment", String),
+    Column("host", String),
+    Column("sdk", String),
+    Column("sdk_version", String),
+    Column("language", String),
+    Column("ended", Boolean),
+    Column("report", JSON),  # wire.ProcessReport
+)
+"""What processes say of themselves, append-only; the last report of a process says all that the earlier ones did."""

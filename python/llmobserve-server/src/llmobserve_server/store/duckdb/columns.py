@@ -10,7 +10,16 @@ from sqlalchemy import Table
 from sqlalchemy.types import ARRAY, JSON, BigInteger, Boolean, DateTime, Double, Integer, Numeric, String, TypeEngine
 
 from llmobserve_server.store.protocol import Row
-from llmobserve_server.store.tables import contents, dead_letters, events, reprice_log, span_starts
+from llmobserve_server.store.tables import (
+    contents,
+    dead_letters,
+    events,
+    losses,
+    process_reports,
+    receipts,
+    reprice_log,
+    span_starts,
+)
 
 __all__ = ["VARIANT_COLUMNS", "to_arrow"]
 
@@ -47,7 +56,10 @@ def _plan(table: Table) -> tuple[tuple[str, Any, bool], ...]:
     return tuple((c.name, _arrow_type(c.type), isinstance(c.type, JSON)) for c in table.columns)
 
 
-_PLANS = {table.name: _plan(table) for table in (events, span_starts, contents, dead_letters, reprice_log)}
+_PLANS = {
+    table.name: _plan(table)
+    for table in (events, span_starts, contents, dead_letters, receipts, losses, process_reports, reprice_log)
+}
 _SCHEMAS = {name: pa.schema([(column, kind) for column, kind, _ in plan]) for name, plan in _PLANS.items()}
 _BLANKS = {name: dict.fromkeys(schema.names) for name, schema in _SCHEMAS.items()}
 _PICKS = {name: itemgetter(*schema.names) for name, schema in _SCHEMAS.items()}

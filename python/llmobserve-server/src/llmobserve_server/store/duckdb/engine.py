@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ __all__ = ["DuckDBStore"]
 
 T = TypeVar("T")
 
+_FORGET_EVERY_S = 3600.0
 _UNSTORABLE = (
     duckdb.DataError,
     duckdb.IntegrityError,
@@ -63,6 +65,7 @@ class DuckDBStore:
         self._generation = 0
         self._owner_pid = 0
         self._dirty = False
+        self._forgot_s: float | None = None
 
     def initialize(self) -> None:
         """Open the file, creating or migrating it. Raises StoreError with the remedy in its message."""
@@ -148,6 +151,7 @@ class DuckDBStore:
             if self._connection is None or not self._dirty:
                 return
             try:
+                self._forget(self._connection)
                 self._connection.execute("CHECKPOINT")
             except duckdb.TransactionException:
                 # A reader is at work; the next idle moment will do.
@@ -155,6 +159,14 @@ class DuckDBStore:
             except duckdb.Error as error:
                 raise StoreError(f"The store cannot be checkpointed: {error}") from error
             self._dirty = False
+
+    def _forget(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self._forgot_s is not None and time.monotonic() - self._forgot_s < _FORGET_EVERY_S:
+            return
+        from llmobserve_server.store.duckdb.upkeep import forget_old_health
+
+        self._forgot_s = time.monotonic()
+        forget_old_health(connection)
 
     def close(self) -> None:
         """Checkpoint and release the file. Idempotent."""

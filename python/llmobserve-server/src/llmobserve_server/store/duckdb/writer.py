@@ -1,17 +1,29 @@
 """One batch as one DuckDB transaction: insert or ignore, and newer revisions of calls in place."""
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 
 import duckdb
 
 from llmobserve_server.store.duckdb.columns import VARIANT_COLUMNS, to_arrow
 from llmobserve_server.store.protocol import Key, Row, WriteBatch, WriteResult
-from llmobserve_server.store.tables import contents, dead_letters, events, span_starts
+from llmobserve_server.store.tables import (
+    contents,
+    dead_letters,
+    events,
+    losses,
+    process_reports,
+    receipts,
+    span_starts,
+)
 
 __all__ = ["transaction", "write_batch"]
 
-_TABLES = {table.name: table for table in (events, span_starts, contents, dead_letters)}
+_TABLES = {
+    table.name: table for table in (events, span_starts, contents, dead_letters, receipts, losses, process_reports)
+}
 _FACTS = (
     "status",
     "start_time",
@@ -84,29 +96,37 @@ def write_batch(connection: duckdb.DuckDBPyConnection, batch: WriteBatch) -> Wri
     }
     incoming: dict[str, Sequence[Row]] = {table: list(rows.values()) for table, rows in keyed.items()}
     incoming["dead_letters"] = batch.dead_letters
+    incoming["losses"] = batch.losses
+    incoming["process_reports"] = batch.process_reports
     views = {table: to_arrow(table, rows) for table, rows in incoming.items() if rows}
     for name, view in views.items():
         connection.register(f"incoming_{name}", view)
     try:
         try:
-            return _insert_all(connection, views)
+            return _insert_all(connection, batch, keyed, views)
         except duckdb.ConstraintException:
-            return _insert_new(connection, keyed, views)
+            return _insert_new(connection, batch, keyed, views)
     finally:
         for name in views:
             connection.unregister(f"incoming_{name}")
 
 
-def _insert_all(connection: duckdb.DuckDBPyConnection, views: Iterable[str]) -> WriteResult:
+_Keyed = Mapping[str, Mapping[Key, Row]]
+
+
+def _insert_all(
+    connection: duckdb.DuckDBPyConnection, batch: WriteBatch, keyed: _Keyed, views: Iterable[str]
+) -> WriteResult:
     """The usual case, in which every id is new: a plain insert takes half the time of one that ignores conflicts."""
     with transaction(connection):
         for table in views:
             connection.execute(f"INSERT {_INTO[table]}")
+        _insert_receipts(connection, batch, keyed, WriteResult())
     return WriteResult()
 
 
 def _insert_new(
-    connection: duckdb.DuckDBPyConnection, keyed: Mapping[str, Mapping[Key, Row]], views: Iterable[str]
+    connection: duckdb.DuckDBPyConnection, batch: WriteBatch, keyed: _Keyed, views: Iterable[str]
 ) -> WriteResult:
     """Some ids were stored before: those stay as they are, but for newer revisions."""
     known: dict[str, frozenset[Key]] = {}
@@ -120,7 +140,46 @@ def _insert_new(
         stored = known.get("events", frozenset())
         if any(keyed["events"][key].get("revision") for key in stored):
             stored = stored.difference(_keys(connection, _UPDATE))
-    return WriteResult(stored, known.get("span_starts", frozenset()), known.get("contents", frozenset()))
+        result = WriteResult(stored, known.get("span_starts", frozenset()), known.get("contents", frozenset()))
+        _insert_receipts(connection, batch, keyed, result)
+    return result
+
+
+def _insert_receipts(
+    connection: duckdb.DuckDBPyConnection, batch: WriteBatch, keyed: _Keyed, result: WriteResult
+) -> None:
+    """The receipts, with the number of rows that were not new: only now it is known."""
+    if not batch.receipts:
+        return
+    repeated: Counter[tuple[str, datetime]] = Counter()
+    parts = (
+        (batch.events, keyed["events"], result.duplicate_event_ids),
+        (batch.span_starts, keyed["span_starts"], result.duplicate_start_ids),
+        (batch.contents, keyed["contents"], result.duplicate_content_ids),
+    )
+    for rows, kept, known in parts:
+        if known or len(kept) != len(rows):
+            repeated.update(_repeated(rows, known))
+    # Two batches may have arrived in the same microsecond: the first receipt takes the count of both.
+    counted = [
+        {**row, "duplicates": (row.get("duplicates") or 0) + repeated.pop((row["project_id"], row["received_at"]), 0)}
+        for row in batch.receipts
+    ]
+    connection.register("incoming_receipts", to_arrow("receipts", counted))
+    connection.execute(f"INSERT {_INTO['receipts']}")
+    connection.unregister("incoming_receipts")
+
+
+def _repeated(rows: Sequence[Row], known: frozenset[Key]) -> Generator[tuple[str, datetime]]:
+    """Project and arrival of each duplicate, as senders are told: a revision above all before of its id is new."""
+    highest: dict[Key, int] = {}
+    for row in rows:
+        key: Key = (row["project_id"], row["event_id"])
+        revision = row.get("revision") or 0
+        if key in known or revision <= highest.get(key, -1):
+            yield key[0], row["received_at"]
+        else:
+            highest[key] = revision
 
 
 @contextmanager

@@ -1,0 +1,48 @@
+"""How complete the data is, and the records that were refused."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from llmobserve_server.api.asked import ScopeHere, StoreHere
+from llmobserve_server.api.deps import in_reader
+from llmobserve_server.query.data_health import get_data_health
+from llmobserve_server.query.health_answers import DataHealth, DeadLetterList
+from llmobserve_server.query.health_losses import list_dead_letters
+from llmobserve_server.query.window import Scope, parse_window
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["health"])
+
+From = Annotated[str | None, Query(alias="from", description="Start, ISO 8601; default: 24 hours before the end.")]
+To = Annotated[str | None, Query(description="End (exclusive), ISO 8601; default: now.")]
+Service = Annotated[str | None, Query(max_length=512, description="Only this service; empty: senders without one.")]
+
+
+def _within(scope: Scope, start: str | None, end: str | None) -> Scope:
+    return Scope(scope.project_id, parse_window(start, end, datetime.now(UTC)))
+
+
+@router.get("/health/data")
+async def data_health(
+    request: Request, scope: ScopeHere, store: StoreHere, from_: From = None, to: To = None, service: Service = None
+) -> DataHealth:
+    """What was covered, lost, refused, merged or is uncertain in what arrived in the time range, each with its fix."""
+    asked = _within(scope, from_, to)
+    return await in_reader(request, get_data_health, store, asked, service, datetime.now(UTC))
+
+
+@router.get("/health/dead-letters")
+async def dead_letters(
+    request: Request,
+    scope: ScopeHere,
+    store: StoreHere,
+    from_: From = None,
+    to: To = None,
+    service: Service = None,
+    reason: Annotated[str | None, Query(max_length=2000, description="Only those refused for this reason.")] = None,
+) -> DeadLetterList:
+    """The latest records that were refused in the time range, as they came."""
+    return await in_reader(request, list_dead_letters, store, _within(scope, from_, to), service, reason)
