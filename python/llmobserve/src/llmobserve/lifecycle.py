@@ -142,12 +142,29 @@ class _Observation:
         return self.recorder.waiting or self.recorder.spool.waiting or bool(self.recorder.spool.losses)
 
     def stop(self, timeout_s: float) -> bool:
-        """Record what is under way, send for at most `timeout_s`, leave the rest on disk."""
+        """Stop observing; record what is under way, send for at most `timeout_s`, leave the rest on disk."""
         last_word = self._has_last_word()
         capture.uninstall()
+        context.set_span_sink(None)
+        return self._finish(timeout_s, last_word=last_word)
+
+    def end(self, timeout_s: float) -> bool:
+        """As `stop`, but observe on: daemon threads and later exit handlers may call until the process is gone.
+
+        What they record from here on goes to disk. Where calls are under way in them, what is there is sent first, so
+        that as few as possible have to be told as broken off.
+        """
+        until_s = time.monotonic() + timeout_s
+        if capture.under_way() and threading.active_count() > 2:  # more than this one and the sender's
+            self.recorder.drain()
+            self.worker.flush(timeout_s / 2)
+        last_word = self._has_last_word()
+        capture.abandon()
+        return self._finish(until_s - time.monotonic(), last_word=last_word)
+
+    def _finish(self, timeout_s: float, *, last_word: bool) -> bool:
         self.recorder.end_process_run()
         context.renew_process()
-        context.set_span_sink(None)
         self.recorder.drain()
         complete = not self.has_work
         if timeout_s > 0 and not (complete and not last_word) and self.sender.wait_s == 0:
@@ -379,4 +396,7 @@ def _at_exit_of_celery(**_: object) -> None:
 
 
 def _at_exit() -> None:
-    shutdown(_EXIT_S)
+    observation = _current
+    if observation is not None:
+        with guarded("exit"):
+            observation.end(_EXIT_S)

@@ -113,6 +113,19 @@ def sweep() -> None:
         engine.sweep()
 
 
+def abandon() -> None:
+    """Make the events of what is still under way, and observe on: the process is about to end."""
+    engine = _engine
+    if engine is not None:
+        engine.abandon_all()
+
+
+def under_way() -> int:
+    """How many calls have begun and not ended."""
+    engine = _engine
+    return 0 if engine is None else engine.under_way
+
+
 def health() -> list[PatchHealth]:
     """State of every hook; empty when nothing is installed."""
     if _make_engine is None:
