@@ -5,7 +5,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmobserve import capture, context, privacy
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from llmobserve.transport import Reply, Sender, Transport
     from llmobserve.transport.http import HttpTransport
 
-__all__ = ["flush", "observe", "shutdown", "status", "unobserve"]
+__all__ = ["flush", "observe", "redirected", "shutdown", "status", "unobserve"]
 
 _EXIT_S = 1.5
 """For sending when the process ends; with all else an exit takes less than two seconds."""
@@ -216,6 +218,8 @@ _LOADING_S = 2.0
 """No fork is kept longer than that, come what may."""
 _current: _Observation | None = None
 _hooked = False
+_redirection: "tuple[Transport, str] | None" = None
+"""Transport and spool directory that a test has put in place of all others."""
 
 
 def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
@@ -231,7 +235,7 @@ def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
         SettingError: a setting cannot be used; the message says what to write instead.
     """
     global _current
-    wanted = load(settings)
+    wanted = _in_place(load(settings))
     with _lock:
         if not wanted.enabled or (_current is not None and _current.settings == wanted and transport is None):
             return
@@ -305,7 +309,24 @@ def status() -> Mapping[str, Any] | None:
 
 
 def _transport_maker(settings: Settings, given: "Transport | None") -> "Callable[[], Transport]":
+    if _redirection is not None:
+        given = _redirection[0]
     return (lambda: _OverHttp(settings)) if given is None else (lambda: given)
+
+
+@contextmanager
+def redirected(transport: "Transport", spool_dir: str) -> Generator[None]:
+    """Inside the block every `observe()` keeps its records in this directory and sends them by this transport."""
+    global _redirection
+    before, _redirection = _redirection, (transport, spool_dir)
+    try:
+        yield
+    finally:
+        _redirection = before
+
+
+def _in_place(settings: Settings) -> Settings:
+    return settings if _redirection is None else replace(settings, spool_dir=_redirection[1])
 
 
 class _OverHttp:
