@@ -25,8 +25,8 @@ def main(names: list[str]) -> int:
 def _run(name: str, script: Path) -> bool:
     print(f"\n── {name}", flush=True)
     python, env = sys.executable, dict(os.environ)
-    if name == "pricing" and (beside := os.environ.get("LLMOBSERVE_PRICE_LISTS_PYTHON")):
-        # The public libraries live apart: one of them would hold the others of this environment back.
+    if beside := os.environ.get(f"LLMOBSERVE_BENCH_{name.upper()}"):
+        # Libraries to compare with live apart: some would hold others of this environment back.
         python, env["PYTHONPATH"] = beside, str(SDK)
     return subprocess.run([python, str(script)], check=False, env=env).returncode == 0
 

@@ -14,8 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +32,6 @@ QUESTION = "Summarise this text please: " + "lorem ipsum dolor sit amet " * 20
 PROMPT: Any = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": QUESTION}]
 WARM_UP, CALLS = 5, 40
 WHOLE_CALLS, UNSENT_CALLS = 1_000, 100_000
-PEERS = ("openinference.instrumentation.openai", "opentelemetry.instrumentation.openai_v2")
 COLLECTOR = """
 from loopback.collector import Collector
 with Collector() as collector:
@@ -173,34 +170,6 @@ def compare(case: Case, rounds: int) -> tuple[float, float, float]:
     return base, _quartile(observed) - base, _quartile(with_content) - base
 
 
-def peers(chat: Case, rounds: int) -> None:
-    """The same for instrumentations of others that are installed here."""
-    for name in PEERS:
-        try:
-            found = find_spec(name) is not None
-        except ModuleNotFoundError:
-            found = False
-        if not found:
-            print(f"{name} is not installed: not compared")
-            continue
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-        provider = TracerProvider()
-        provider.add_span_processor(BatchSpanProcessor(InMemorySpanExporter()))
-        instrumentor = import_module(name).OpenAIInstrumentor()
-        bare: list[float] = []
-        theirs: list[float] = []
-        for _ in range(rounds):
-            bare += _times_us(chat)
-            instrumentor.instrument(tracer_provider=provider)
-            theirs += _times_us(chat)
-            instrumentor.uninstrument()
-        provider.shutdown()
-        print(f"{name + ', sync chat':<60}{_quartile(theirs) - _quartile(bare):>10.1f} µs added")
-
-
 def whole_process(chat: Case) -> None:
     """CPU of all threads a call, with reading the spool again, packing and posting it; the collector is elsewhere."""
     tests = str(Path(__file__).resolve().parents[1])
@@ -262,7 +231,6 @@ def main() -> None:
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
     whole_process(sync_cases["sync chat"])
-    peers(sync_cases["sync chat"], rounds)
     unsent_memory()
     decorators()
     imports()
