@@ -16,6 +16,7 @@ __all__ = ["main"]
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("doctor", "llmobserve.cli.doctor", "what is set, what is hooked, what waits, and whether the collector answers"),
     ("flush", "llmobserve.cli.flush", "send what ended processes have left in the spool"),
+    ("dead-letters", "llmobserve.cli.dead_letters", "show what the collector has refused, send it again or drop it"),
     ("explain", "llmobserve.cli.explain", "what would be recorded of exchanges read from standard input"),
     ("price", "llmobserve.cli.price", "price calls given as JSON lines"),
 )
@@ -58,7 +59,7 @@ def _server_commands() -> dict[str, EntryPoint]:
 
 def _help() -> str:
     lines = ["Usage: llmobserve COMMAND [OPTIONS]", "", "Commands:"]
-    lines += [f"  {name:<10} {text}" for name, _, text in COMMANDS]
+    lines += [f"  {name:<12} {text}" for name, _, text in COMMANDS]
     server = sorted(_server_commands())
     if server:
         lines += ["", "Commands of the server:", "  " + "  ".join(server)]

@@ -116,7 +116,7 @@ def _problems(report: Mapping[str, Any]) -> Iterator[str]:
     if spool["oldest_age_s"] is not None and spool["oldest_age_s"] > _LATE_S:
         yield f"Records have waited for {spool['oldest_age_s'] / 60:.0f} minutes. `llmobserve flush` sends them."
     if spool["dead_files"]:
-        yield f"{spool['dead_files']} batches have records that were refused for good, see {_dead(report)}."
+        yield f"{spool['dead_files']} batches have records that were refused for good, see `llmobserve dead-letters`."
     for entry in report["libraries"]:
         if entry["state"] in {"degraded", "missing"}:
             yield f"{entry['library']} {entry['version']}: {entry['target']} is {entry['state']}: {entry['detail']}."
@@ -134,10 +134,6 @@ def _problems_of_process(process: Mapping[str, Any]) -> Iterator[str]:
         yield f"{who} cannot send: {process.get('reason')}."
     for place, number in process.get("internal_errors", {}).items():
         yield f"{who} had {number} internal errors in {place}."
-
-
-def _dead(report: Mapping[str, Any]) -> str:
-    return f"{report['settings']['spool_dir']}/dead"
 
 
 def _lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if report["segments_of_running_processes"]:
             print(f"{report['segments_of_running_processes']} files belong to running processes, which send them.")
         if state.dead:
-            print(f"Refused for good: {sum(state.dead.values())} records, kept in {settings.spool_dir}/dead.")
+            print(f"Refused for good: {sum(state.dead.values())} records, see `llmobserve dead-letters`.")
         if state.torn:
             print(f"Damaged and skipped: {state.torn} records.")
     return 0 if complete and not left.orphans else 1
