@@ -30,6 +30,7 @@ BYTES_PER_TOKEN = 4
 Such usage is always marked `estimated`."""
 
 _LARGEST = 2**53
+_DIGITS = 15
 _MOST_DOLLARS = 1_000_000
 _RAW_DEPTH = 6
 _RAW_ITEMS = 64
@@ -57,6 +58,9 @@ class Counters:
         if value is None:
             return None
         if type(value) is float and isfinite(value) and value == int(value) and 0 <= value <= _LARGEST:
+            return int(value)
+        # Protobuf writes its 64-bit numbers into JSON as text.
+        if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
             return int(value)
         self.malformed = True
         return None

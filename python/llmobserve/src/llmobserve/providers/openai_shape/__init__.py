@@ -7,7 +7,8 @@ from typing import Any
 
 from llmobserve.providers.base import Endpoint, LazyPattern
 from llmobserve.providers.openai_shape.chat import ChatReader, EmbeddingReader
-from llmobserve.providers.openai_shape.jobs import BatchReader, RunReader
+from llmobserve.providers.openai_shape.decisions import DecisionReader
+from llmobserve.providers.openai_shape.jobs import BatchReader, ContainerReader, RunReader, TuningReader
 from llmobserve.providers.openai_shape.media import ImageReader, ModerationReader, SpeechReader, TranscriptionReader
 from llmobserve.providers.openai_shape.rerank import RerankReader
 from llmobserve.providers.openai_shape.responses import SUMMARY, ResponsesReader, ResponsesRetrieveReader
@@ -16,6 +17,7 @@ from llmobserve.providers.openai_shape.videos import VideoReader
 
 __all__ = [
     "ChatReader",
+    "DecisionReader",
     "EmbeddingReader",
     "ImageReader",
     "ModerationReader",
@@ -42,7 +44,7 @@ def shape_endpoints(
 
     `only` names the operations that a provider has; `readers` says which of its readers stand for which of ours. Not
     priced and so not listed: files, vector stores, models, assistants and threads as objects, token counting.
-    Looking at a stored chat completion is no charge either.
+    Looking at a stored chat completion or making a key for a session is no charge either.
     """
     endpoints = (*_text_endpoints(prefix), *_media_endpoints(prefix), *_job_endpoints(prefix))
     given = readers or {}
@@ -101,6 +103,13 @@ def _text_endpoints(prefix: str) -> tuple[Endpoint, ...]:
             methods=_POST,
             path=LazyPattern(prefix + r"/moderations"),
             reader=ModerationReader,
+        ),
+        Endpoint(
+            operation="decisions",
+            kind="llm",
+            methods=_POST,
+            path=LazyPattern(prefix + r"/decisions"),
+            reader=DecisionReader,
         ),
     )
 
@@ -183,6 +192,20 @@ def _job_endpoints(prefix: str) -> tuple[Endpoint, ...]:
             methods=_POST,
             path=LazyPattern(prefix + r"/batches"),
             reader=BatchReader,
+        ),
+        Endpoint(
+            operation="fine_tuning",
+            kind="other",
+            methods=("GET", "POST"),
+            path=LazyPattern(prefix + r"/fine_tuning/jobs(?:/(?P<tuning>[^/]+)(?:/cancel|/pause|/resume)?)?"),
+            reader=TuningReader,
+        ),
+        Endpoint(
+            operation="containers",
+            kind="other",
+            methods=_POST,
+            path=LazyPattern(prefix + r"/containers"),
+            reader=ContainerReader,
         ),
         Endpoint(
             operation="videos",

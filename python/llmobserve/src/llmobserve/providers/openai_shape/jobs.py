@@ -1,17 +1,21 @@
-"""Work that OpenAI-shaped providers finish later: batches and assistant runs, one event per remote id."""
+"""Work that OpenAI-shaped providers finish later: batches, assistant runs, fine-tuning; and containers for code.
+
+One event per remote id.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from llmobserve.providers.base import Reading
 from llmobserve.providers.openai_shape.reader import ShapeReader, text_or_none
-from llmobserve.providers.quantities import as_mapping
+from llmobserve.providers.quantities import Counters, as_mapping, usage_of
 from llmobserve.wire import Usage
 
-__all__ = ["BatchReader", "RunReader"]
+__all__ = ["BatchReader", "ContainerReader", "RunReader", "TuningReader"]
 
 _RUN_OVER = frozenset({"completed", "failed", "cancelled", "expired", "incomplete"})
 _BATCH_OVER = frozenset({"completed", "failed", "cancelled", "expired"})
+_TUNING_OVER = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class _JobReader(ShapeReader):
@@ -70,4 +74,55 @@ class BatchReader(_JobReader):
             error = as_mapping(errors[0])
             out.error_type = str(error.get("code") or "failed")
             out.error_message = str(error.get("message") or "") or None
+        return out
+
+
+class TuningReader(_JobReader):
+    """Reads a fine-tuning job, which states its billable tokens when it is over; a failed one that states none is free.
+
+    Reinforcement tuning is billed by the hour, which no answer states.
+    """
+
+    _over = _TUNING_OVER
+
+    def reading(self, *, ended_early: bool = False) -> Reading:
+        """The facts so far."""
+        out = super().reading(ended_early=False)
+        job = self._object or {}
+        counters = Counters()
+        trained = counters.whole(job, "trained_tokens")
+        if trained is None and job.get("status") == "failed":
+            trained = 0
+        flags = ("malformed",) if counters.malformed else ()
+        out.usage = usage_of({} if trained is None else {"training_tokens": trained}, None, flags=flags)
+        error = as_mapping(job.get("error"))
+        if job.get("status") == "failed":
+            out.error_type = text_or_none(error.get("code")) or "failed"
+            out.error_message = text_or_none(error.get("message"))
+        method = text_or_none(as_mapping(job.get("method")).get("type"))
+        if method is not None:
+            out.dimensions["method"] = method
+        return out
+
+
+class ContainerReader(ShapeReader):
+    """Reads the making of a container, which is billed then, however many answers use it."""
+
+    _memory: str | None = None
+
+    def take(self, body: Mapping[str, Any]) -> None:
+        """Take the container."""
+        self.take_identity(body)
+        self._memory = text_or_none(body.get("memory_limit"))
+
+    def reading(self, *, ended_early: bool = False) -> Reading:
+        """The facts so far."""
+        out = self.base_reading()
+        out.request_model = "container"
+        memory = self._memory or text_or_none(self.asked.get("memory_limit"))
+        if memory is not None:
+            out.dimensions["container_memory"] = memory
+        if not self.failed:
+            out.remote_id = self.response_id
+            out.usage = Usage(units={"code_interpreter_sessions": 1}, source="request")
         return out

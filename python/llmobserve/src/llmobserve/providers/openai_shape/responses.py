@@ -1,7 +1,7 @@
 """The Responses API in OpenAI's shape: tokens, built-in tool fees, background answers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from llmobserve.providers.base import ProviderRequest, Reading
@@ -16,6 +16,7 @@ __all__ = ["SUMMARY", "ResponsesReader", "ResponsesRetrieveReader"]
 
 SUMMARY = re.compile(rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed|cancelled))"')
 _FINAL = frozenset({"completed", "incomplete", "failed", "cancelled"})
+_NO_SEARCH = frozenset({"open_page", "find", "find_in_page"})
 
 
 class ResponsesReader(ShapeReader):
@@ -117,12 +118,15 @@ class ResponsesReader(ShapeReader):
         if final is None:
             return usage
         counters = Counters()
-        counts = _tool_counts(final)
+        tools = final.get("tools") or self.asked.get("tools")
+        counts = _tool_counts(final, made_before=_named_containers(tools))
         tool_usage = as_mapping(final.get("tool_usage"))
         searches = counters.whole(as_mapping(tool_usage.get("web_search")), "num_requests")
         if searches is not None:
             counts["web_search_calls"] = searches
-        tools = final.get("tools") or self.asked.get("tools")
+        memory = _container_memory(tools)
+        if counts.get("code_interpreter_sessions") and memory is not None:
+            out.dimensions["container_memory"] = memory
         if counts.get("web_search_calls") and _uses_preview_search(tools):
             out.dimensions["web_search_tool"] = "web_search_preview"
         image = _image_item(self.response_id, tool_usage, tools)
@@ -145,24 +149,44 @@ def _index(event: Mapping[str, Any]) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _tool_counts(final: Mapping[str, Any]) -> dict[str, Quantity]:
-    """Completed built-in tool calls; a code interpreter costs once a container."""
+def _tool_counts(final: Mapping[str, Any], made_before: Collection[str]) -> dict[str, Quantity]:
+    """Completed built-in tool calls; a code interpreter costs once a container, where that was not `made_before`.
+
+    To open a page of the results, or to search in one, is no web search
+    (https://developers.openai.com/api/docs/guides/tools-web-search, read 2026-11-21).
+    """
     output = final.get("output")
     items = [as_mapping(item) for item in cast("list[Any]", output)] if isinstance(output, list) else []
     done = [item for item in items if item.get("status") == "completed"]
     containers = {
         str(item.get("container_id") or item.get("id")) for item in done if item.get("type") == "code_interpreter_call"
     }
+    searches = [item for item in done if item.get("type") == "web_search_call"]
     return {
-        "web_search_calls": sum(item.get("type") == "web_search_call" for item in done),
+        "web_search_calls": sum(as_mapping(item.get("action")).get("type") not in _NO_SEARCH for item in searches),
         "file_search_calls": sum(item.get("type") == "file_search_call" for item in done),
-        "code_interpreter_sessions": len(containers),
+        "code_interpreter_sessions": len(containers - set(made_before)),
     }
 
 
 def _tools_of_type(tools: Any, start: str) -> list[Mapping[str, Any]]:
     items = [as_mapping(tool) for tool in cast("list[Any]", tools)] if isinstance(tools, list) else []
     return [tool for tool in items if str(tool.get("type", "")).startswith(start)]
+
+
+def _named_containers(tools: Any) -> list[str]:
+    """Containers that the request names: they were charged when they were made."""
+    named = [tool.get("container") for tool in _tools_of_type(tools, "code_interpreter")]
+    return [name for name in named if isinstance(name, str)]
+
+
+def _container_memory(tools: Any) -> str | None:
+    """Size of the containers that are made for the request; `None` where it is the ordinary one."""
+    for tool in _tools_of_type(tools, "code_interpreter"):
+        limit = as_mapping(tool.get("container")).get("memory_limit")
+        if isinstance(limit, str) and limit:
+            return limit
+    return None
 
 
 def _uses_preview_search(tools: Any) -> bool:
