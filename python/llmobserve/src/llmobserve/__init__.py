@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from llmobserve.lifecycle import flush, observe, shutdown, status, unobserve
     from llmobserve.propagation import continue_trace, trace_headers
     from llmobserve.sections import agent, run, section, step, tool, trace, wrap_all_tools
+    from llmobserve.wrapped_clients import wrap_anthropic, wrap_openai
 
 __version__ = "1.0.0"
 
@@ -63,6 +64,8 @@ __all__ = [
     "unobserve",
     "user",
     "wrap_all_tools",
+    "wrap_anthropic",
+    "wrap_openai",
 ]
 
 _HOMES = {
@@ -70,6 +73,7 @@ _HOMES = {
     "lifecycle": ("flush", "observe", "shutdown", "status", "unobserve"),
     "propagation": ("continue_trace", "trace_headers"),
     "sections": ("agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"),
+    "wrapped_clients": ("wrap_anthropic", "wrap_openai"),
 }
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llmobserve.transport import Reply, Sender, Transport
     from llmobserve.transport.http import HttpTransport
 
-__all__ = ["flush", "observe", "redirected", "shutdown", "status", "unobserve"]
+__all__ = ["flush", "observe", "observe_wrapped", "redirected", "shutdown", "status", "unobserve"]
 
 _EXIT_S = 1.5
 """For sending when the process ends; with all else an exit takes less than two seconds."""
@@ -217,6 +217,8 @@ would stay locked by a thread that is not there."""
 _LOADING_S = 2.0
 """No fork is kept longer than that, come what may."""
 _current: _Observation | None = None
+_ended = False
+"""The application has said that nothing more is to be observed."""
 _hooked = False
 _redirection: "tuple[Transport, str] | None" = None
 """Transport and spool directory that a test has put in place of all others."""
@@ -226,37 +228,62 @@ def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
     """Record every provider call from here on. Calling it again with the same settings changes nothing.
 
     All arguments are optional: `collector_url`, `api_key`, `enabled`, `capture_content`, `spool_dir`, `service`,
-    `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `hosts`, `redact_patterns`,
-    `redact_keys`, `redactor`. Each can be set by an environment variable instead (`LLMOBSERVE_COLLECTOR_URL`, …;
-    `python -m llmobserve.settings` lists them). `transport` replaces the way to the collector, for tests
-    (`llmobserve.transport.MemoryTransport`).
+    `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `use_instrumentors`, `hosts`,
+    `redact_patterns`, `redact_keys`, `redactor`. Each can be set by an environment variable instead
+    (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them). `transport` replaces the way to the
+    collector, for tests (`llmobserve.transport.MemoryTransport`).
 
     Raises:
         SettingError: a setting cannot be used; the message says what to write instead.
     """
-    global _current
     wanted = _in_place(load(settings))
     with _lock:
-        if not wanted.enabled or (_current is not None and _current.settings == wanted and transport is None):
+        if not wanted.enabled:
             return
         if _current is not None:
+            if _current.settings == wanted and transport is None:
+                capture.observe_all()
+                return
             unobserve()
-        observation = _Observation(wanted, _transport_maker(wanted, transport))
-        try:
-            rules = privacy.rules_of(wanted)
-            privacy.use(rules)
-            capture.install(
-                sink=_sink_of(observation.recorder, rules),
-                settings=wanted,
-                remind=observation.remind,
-                troubled=observation.troubled,
-            )
-        except ValueError as error:
-            raise SettingError(f"llmobserve: {error}") from None
-        _current = observation
-        context.set_defaults(customer_id=wanted.customer_id, tenant_id=wanted.tenant_id)
-        context.set_span_sink(observation.recorder.span_ended)
-        _hook_process()
+        _start(wanted, transport, only_wrapped=False)
+
+
+def observe_wrapped() -> None:
+    """Record the calls of wrapped clients, with the settings of the environment.
+
+    Does nothing while something is observed, and after `unobserve()` or `shutdown()`, until the next `observe()`.
+
+    Raises:
+        SettingError: an environment variable has a value that cannot be used.
+    """
+    if _current is not None or _ended:
+        return
+    with _lock:
+        if _current is None and not _ended:
+            wanted = _in_place(load())
+            if wanted.enabled:
+                _start(wanted, None, only_wrapped=True)
+
+
+def _start(wanted: Settings, transport: "Transport | None", *, only_wrapped: bool) -> None:
+    global _current, _ended
+    observation = _Observation(wanted, _transport_maker(wanted, transport))
+    try:
+        rules = privacy.rules_of(wanted)
+        privacy.use(rules)
+        capture.install(
+            sink=_sink_of(observation.recorder, rules),
+            settings=wanted,
+            remind=observation.remind,
+            troubled=observation.troubled,
+            only_wrapped=only_wrapped,
+        )
+    except ValueError as error:
+        raise SettingError(f"llmobserve: {error}") from None
+    _current, _ended = observation, False
+    context.set_defaults(customer_id=wanted.customer_id, tenant_id=wanted.tenant_id)
+    context.set_span_sink(observation.recorder.span_ended)
+    _hook_process()
 
 
 def _sink_of(recorder: Recorder, rules: privacy.Rules) -> "Sink":
@@ -277,9 +304,10 @@ def shutdown(timeout_s: float = 5.0) -> bool:
 
     What has not arrived stays on disk; the next process with the same spool directory sends it.
     """
-    global _current
+    global _current, _ended
     with _lock:
         observation, _current = _current, None
+        _ended = True
         if observation is None:
             return True
         with guarded("shutdown"):

@@ -12,11 +12,16 @@ from typing import Any, Literal
 
 from llmobserve.guard import text_of
 
-__all__ = ["ROWS", "Redactor", "SettingError", "SettingRow", "Settings", "load", "reference_page"]
+__all__ = ["INSTRUMENTORS", "ROWS", "Redactor", "SettingError", "SettingRow", "Settings", "load", "reference_page"]
 
 Durability = Literal["write", "fsync"]
 Redactor = Callable[..., Any]
 """Gets a text and its `llmobserve.privacy.Origin`; gives the text to record, `None` to leave it out."""
+
+INSTRUMENTORS = ("mongodb", "pinecone", "redis")
+"""Libraries whose bytes no transport in Python moves: their own methods are hooked."""
+COVERED = ("anthropic", "cohere", "elevenlabs", "gemini", "openai", "stripe", "twilio", "voyage")
+"""Libraries of which the transports show everything: their names are accepted and change nothing."""
 
 
 class SettingError(ValueError):
@@ -39,6 +44,8 @@ class Settings:
     tenant_id: str | None
     flush_interval_ms: int
     durability: Durability
+    use_instrumentors: frozenset[str]
+    """Those of `INSTRUMENTORS` that are on."""
     hosts: Mapping[str, str]
     """Host, with its port if it has one → name of the provider whose API it speaks."""
     thread_context: bool
@@ -153,6 +160,26 @@ def _hosts(value: object) -> dict[str, str]:
         if not (isinstance(host, str) and isinstance(provider, str) and host and provider) or {"/", "@"} & set(host):
             raise ValueError(expected)
     return {str(host).lower(): str(provider) for host, provider in pairs}
+
+
+def _instrumentors(value: object) -> frozenset[str]:
+    known = (*INSTRUMENTORS, *COVERED)
+    expected = f"true, false or names out of {', '.join(sorted(known))}"
+    if isinstance(value, str) and not value.strip():
+        raise ValueError(expected)
+    names: list[object] = []
+    if isinstance(value, str):
+        names = [name.strip().lower() for name in value.split(",") if name.strip()]
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        names = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if isinstance(value, bool) or (isinstance(value, str) and len(names) == 1 and names[0] not in known):
+        try:
+            return frozenset(INSTRUMENTORS if _flag(value) else ())
+        except ValueError:
+            raise ValueError(expected) from None
+    if not names or not all(name in known for name in names):
+        raise ValueError(expected)
+    return frozenset(str(name) for name in names if name in INSTRUMENTORS)
 
 
 def _keys(value: object) -> tuple[str, ...]:
@@ -291,6 +318,17 @@ ROWS: tuple[SettingRow, ...] = (
         "`write`: a recorded call survives the death of the process. `fsync`: also a power cut, at some ms a call.",
         _durability,
         lambda: "write",
+    ),
+    _row(
+        "use_instrumentors",
+        "LLMOBSERVE_USE_INSTRUMENTORS",
+        "`true`, `false` or names, comma separated",
+        "true",
+        "Libraries to hook where no transport shows their calls ([docs/capture.md](../docs/capture.md)): "
+        + ", ".join(f"`{name}`" for name in INSTRUMENTORS)
+        + ". Each only if the application imports it.",
+        _instrumentors,
+        lambda: frozenset(INSTRUMENTORS),
     ),
     _row(
         "hosts",

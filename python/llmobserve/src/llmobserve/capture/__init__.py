@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmobserve.capture.engine import Engine, Sink
     from llmobserve.capture.transport_hooks import TransportHooks
 
-__all__ = ["PatchHealth", "health", "install", "sweep", "uninstall", "wrappers"]
+__all__ = ["PatchHealth", "health", "install", "observe_all", "sweep", "uninstall", "wrappers"]
 
 _lock = threading.RLock()
 _hook = ImportHook()
@@ -29,6 +29,9 @@ _make_engine: "Callable[[], Engine] | None" = None
 _engine: "Engine | None" = None
 _hooks: "dict[str, TransportHooks]" = {}
 """Loaded hooks by their place, as in `Library.hooks`."""
+_libraries: tuple[Library, ...] = ()
+"""Those that the settings let be hooked."""
+_only_wrapped = False
 _troubled: Callable[[], None] | None = None
 _fork_handled = False
 
@@ -39,35 +42,42 @@ def install(
     settings: Settings,
     remind: Callable[[], None] | None = None,
     troubled: Callable[[], None] | None = None,
+    only_wrapped: bool = False,
 ) -> None:
     """Start to observe. The sink gets each call as it ends, in the thread that ended it.
+
+    `only_wrapped`: only calls of wrapped clients (`capture/wrapped.py`).
 
     `remind` is called, perhaps by the garbage collector and so without any lock, when a `sweep` is due; `troubled`
     when a library was imported that cannot be hooked as wanted.
 
     A second call replaces sink and settings. Raises ValueError when `settings.hosts` names an unknown provider.
     """
-    global _engine, _make_engine, _fork_handled, _troubled
+    global _engine, _make_engine, _fork_handled, _troubled, _libraries, _only_wrapped
 
     def make_engine() -> "Engine":
         from llmobserve.capture.engine import Engine
 
-        return Engine(sink, settings, remind)
+        return Engine(sink, settings, remind, only_wrapped=_only_wrapped)
 
     with _lock:
+        _only_wrapped = only_wrapped
         before = _engine
         # Without declared hosts there is nothing to check before a library comes.
         after = make_engine() if settings.hosts or before is not None else None
         _make_engine, _engine, _troubled = make_engine, after, troubled
-        for hooks in _hooks.values():
-            hooks.engine = after
+        on = settings.use_instrumentors
+        _libraries = tuple(one for one in LIBRARIES if one.instrumentor is None or one.instrumentor in on)
+        wanted = {library.hooks for library in _libraries}
+        for place, hooks in _hooks.items():
+            hooks.engine = after if place in wanted else None
         _hook.install()
         if settings.thread_context:
             thread_context.install()
             _hook.watch(thread_context.EXECUTORS, thread_context.patch_executors)
         else:
             thread_context.uninstall()
-        for library in LIBRARIES:
+        for library in _libraries:
             for name in library.modules:
                 _hook.watch(name, partial(_patch, library))
         if not _fork_handled and hasattr(os, "register_at_fork"):
@@ -75,6 +85,15 @@ def install(
             os.register_at_fork(after_in_child=_forget_exchanges)
     if before is not None:
         before.abandon_all()
+
+
+def observe_all() -> None:
+    """Observe all calls, not only those of wrapped clients."""
+    global _only_wrapped
+    with _lock:
+        _only_wrapped = False
+        if _engine is not None:
+            _engine.only_wrapped = False
 
 
 def _patch(library: Library, module: ModuleType) -> None:
@@ -131,7 +150,7 @@ def health() -> list[PatchHealth]:
     if _make_engine is None:
         return []
     found: list[PatchHealth] = []
-    for library in LIBRARIES:
+    for library in _libraries:
         loaded = _hooks.get(library.hooks)
         reports = [one for name in library.modules for one in (loaded.health(name) if loaded is not None else [])]
         found += reports or [PatchHealth(library=library.name, version=None, target="", state="waiting")]

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from llmobserve.capture.attempts import next_attempt
 from llmobserve.capture.exchange import Exchange, SentRequest
+from llmobserve.capture.wrapped import WRAPPED
 from llmobserve.context import Snapshot, current, suppressed
 from llmobserve.guard import guarded
-from llmobserve.providers.registry import Registry
+from llmobserve.providers.registry import Registry, load_provider
 from llmobserve.settings import Settings
 from llmobserve.wire import CallEvent, ContentRecord
 
@@ -33,12 +34,22 @@ class UnderWay(Protocol):
 class Engine:
     """Recognises requests and owns their exchanges and sessions until each has become an event."""
 
-    def __init__(self, sink: Sink, settings: Settings, remind: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        settings: Settings,
+        remind: Callable[[], None] | None = None,
+        *,
+        only_wrapped: bool = False,
+    ) -> None:
         """`remind` is called, perhaps by the garbage collector, when there is something to `sweep`.
+
+        `only_wrapped`: only calls of wrapped clients are observed.
 
         Raises ValueError when `settings.hosts` names an unknown provider.
         """
         self.sink = sink
+        self.only_wrapped = only_wrapped
         self.capture_content = settings.capture_content
         self.registry = Registry(settings.hosts)
         self._open: dict[int, UnderWay] = {}
@@ -54,10 +65,14 @@ class Engine:
         port: int | None,
         path: str,
         transport: str,
+        provider_name: str | None = None,
     ) -> Exchange | None:
-        """Start to observe a request that is about to be sent; `None` when it is not for a priced endpoint."""
-        provider = self.registry.provider_for(host, port)
-        if provider is None:
+        """Start to observe a request that is about to be sent; `None` when it is not for a priced endpoint.
+
+        `provider_name` is given by libraries that speak to one provider only, wherever it answers.
+        """
+        provider = self.registry.provider_for(host, port) if provider_name is None else load_provider(provider_name)
+        if provider is None or (self.only_wrapped and not WRAPPED.get()):
             return None
         with _BEGIN:
             found = self.registry.endpoint_for(provider, method, path)
@@ -91,7 +106,7 @@ class Engine:
         `port` is `None` if it is that of the scheme.
         """
         provider = self.registry.provider_for(host, port)
-        if provider is None or not provider.sockets:
+        if provider is None or not provider.sockets or (self.only_wrapped and not WRAPPED.get()):
             return None
         with _BEGIN:
             found = self.registry.socket_for(provider, path)

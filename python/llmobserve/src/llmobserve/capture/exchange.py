@@ -139,6 +139,10 @@ class Exchange:
         self._start_us = time.time_ns() // 1000
         self._start_ns = time.perf_counter_ns()
 
+    def started_at(self, start_us: int, start_ns: int) -> None:
+        """Say when it began (microseconds UTC, and by `time.perf_counter_ns`), if not just now."""
+        self._start_us, self._start_ns = start_us, start_ns
+
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Take status and headers (names in lower case) of the answer."""
         self.http_status = status

@@ -20,6 +20,8 @@ class Library:
     """Full names of the modules that hold what is hooked."""
     hooks: str
     """`module:class` of its `TransportHooks`. Libraries that name the same class share one instance."""
+    instrumentor: str | None = None
+    """Its name in the setting `use_instrumentors`; `None` for a transport, which is always hooked."""
 
     def make_hooks(self) -> "TransportHooks":
         """The hooks, with their module imported now."""
@@ -29,6 +31,8 @@ class Library:
 
 
 _HTTPX_FAMILY = "llmobserve.capture.httpx_family:HttpxFamily"
+_REDIS = ("redis.client", "redis.asyncio.client", "redis.cluster", "redis.asyncio.cluster")
+_PYMONGO = ("pymongo.synchronous.pool", "pymongo.asynchronous.pool")
 _STARLETTE = ("starlette.responses", "starlette.background")
 _LEGACY_WEBSOCKETS = "llmobserve.capture.websockets_legacy_hooks:LegacyWebsocketsHooks"
 
@@ -45,4 +49,9 @@ LIBRARIES = (
     Library("aiohttp", ("aiohttp.client",), "llmobserve.capture.aiohttp_websocket_hooks:AiohttpWebsocketHooks"),
     Library("httpx2", ("httpx2.websockets._api",), "llmobserve.capture.httpx2_websocket_hooks:Httpx2WebsocketHooks"),
     Library("starlette", _STARLETTE, "llmobserve.capture.starlette_hooks:StarletteHooks"),
+    Library(
+        "pinecone.grpc", ("pinecone.grpc",), "llmobserve.capture.pinecone_grpc_hooks:PineconeGrpcHooks", "pinecone"
+    ),
+    Library("redis", _REDIS, "llmobserve.capture.redis_hooks:RedisHooks", "redis"),
+    Library("pymongo", _PYMONGO, "llmobserve.capture.pymongo_hooks:PymongoHooks", "mongodb"),
 )

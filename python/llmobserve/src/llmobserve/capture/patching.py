@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["MARKER", "Patch", "PatchHealth", "apply", "other_wrappers", "positional_names", "restore"]
+__all__ = ["MARKER", "Patch", "PatchHealth", "add", "apply", "other_wrappers", "positional_names", "restore"]
 
 MARKER = "__llmobserve_wrapped__"
+_ABSENT = object()
+"""The original of an attribute that was not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +61,20 @@ def apply(owner: type, name: str, make_wrapper: Callable[[Any], Any]) -> Patch |
     return Patch(owner, name, current, wrapper)
 
 
+def add(owner: type, name: str, value: Any) -> Patch:
+    """Give a class an attribute that it has not."""
+    setattr(owner, name, value)
+    return Patch(owner, name, _ABSENT, value)
+
+
 def restore(patch: Patch) -> bool:
     """Put the original back if the attribute is still ours; False when another tool has wrapped it since."""
     if patch.owner.__dict__.get(patch.name) is not patch.wrapper:
         return False
-    setattr(patch.owner, patch.name, patch.original)
+    if patch.original is _ABSENT:
+        delattr(patch.owner, patch.name)
+    else:
+        setattr(patch.owner, patch.name, patch.original)
     return True
 
 

@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from llmobserve.capture.engine import Engine
-from llmobserve.capture.patching import Patch, PatchHealth, apply, other_wrappers, restore
+from llmobserve.capture.patching import Patch, PatchHealth, add, apply, other_wrappers, restore
 
 __all__ = ["TransportHooks"]
 
@@ -37,6 +37,10 @@ class TransportHooks:
         patch = apply(owner, name, make_wrapper)
         if patch is not None:
             self._patches.append(patch)
+
+    def add(self, owner: type, name: str, value: Any) -> None:
+        """Give a class the attribute `name`, which it has not, to be taken back by `unpatch`."""
+        self._patches.append(add(owner, name, value))
 
     def report(self, watched: str, health: PatchHealth) -> None:
         """Note the state of a hook of the watched module."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmobserve.providers.sockets import SocketEndpoint
 
 __all__ = [
+    "OWN_PROTOCOL",
     "Endpoint",
     "LazyPattern",
     "PathPattern",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 _NO_USAGE = Usage()
+
+OWN_PROTOCOL = "CALL"
+"""The method of an endpoint that is not reached over HTTP: a database driver, a native library, another process."""
 
 StreamFormat = Literal["sse", "ndjson", "json_array", "eventstream"]
 

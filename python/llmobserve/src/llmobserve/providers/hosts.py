@@ -108,6 +108,9 @@ SITES: Mapping[str, Site] = {
     "milvus": Site(suffixes=(".zillizcloud.com", ".zillizcloud.com.cn")),
     "chroma": Site(suffixes=(".trychroma.com",)),
     "elasticsearch": Site(suffixes=(".elastic-cloud.com", ".elastic.cloud", ".es.io", ".found.io")),
+    # Their drivers speak no HTTP: their hooks name them, whatever the host.
+    "mongodb": Site(),
+    "redis": Site(),
     "stripe": Site(hosts=("api.stripe.com",)),
     "paypal": Site(hosts=("api-m.paypal.com", "api.paypal.com", "api-m.sandbox.paypal.com", "api.sandbox.paypal.com")),
     "twilio": Site(hosts=("api.twilio.com", "verify.twilio.com")),
