@@ -23,6 +23,13 @@ def test_spool_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load({}, {}).spool_dir == "/home/ann/.cache/llmobserve/spool"
 
 
+@pytest.mark.parametrize("platform", ["AWS_LAMBDA_FUNCTION_NAME", "VERCEL", "K_SERVICE"])
+def test_spool_is_where_serverless_platforms_let_write(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv(platform, "1")
+    assert load({}, {}).spool_dir == "/tmp/llmobserve/spool"
+
+
 def test_argument_wins_over_environment_over_default() -> None:
     environ = {"LLMOBSERVE_COLLECTOR_URL": "https://env.test/", "LLMOBSERVE_FLUSH_INTERVAL_MS": " 250 "}
     assert load({}, environ).collector_url == "https://env.test"

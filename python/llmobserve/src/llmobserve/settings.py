@@ -211,11 +211,17 @@ def _redactor(value: object) -> Redactor | str:
     return value
 
 
+_SERVERLESS = ("AWS_LAMBDA_FUNCTION_NAME", "VERCEL", "K_SERVICE")
+"""Set by AWS Lambda, Vercel and Cloud Run (docs.aws.amazon.com/lambda, configuration-envvars; vercel.com/docs,
+system-environment-variables; cloud.google.com/run/docs/container-contract): only `/tmp` can be written there."""
+
+
 def default_spool_dir() -> str:
-    """`llmobserve/spool` in the user's cache directory (XDG where set)."""
+    """`llmobserve/spool` in the user's cache directory (XDG where set); in `/tmp` where no home can be written."""
     cache = os.environ.get("XDG_CACHE_HOME", "")
     if not cache.startswith("/"):
-        cache = os.path.expanduser("~/.cache")  # noqa: PTH111
+        serverless = any(os.environ.get(name) for name in _SERVERLESS)
+        cache = "/tmp" if serverless else os.path.expanduser("~/.cache")  # noqa: PTH111
     return f"{cache}/llmobserve/spool"
 
 
@@ -272,7 +278,8 @@ ROWS: tuple[SettingRow, ...] = (
         "LLMOBSERVE_SPOOL_DIR",
         "directory",
         "~/.cache/llmobserve/spool",
-        "Where records wait until the collector has stored them. Follows XDG_CACHE_HOME.",
+        "Where records wait until the collector has stored them. Follows XDG_CACHE_HOME. `/tmp/llmobserve/spool` on "
+        "AWS Lambda, Vercel and Cloud Run.",
         _directory,
         default_spool_dir,
     ),
