@@ -107,8 +107,8 @@ def restart() -> None:
 def counted() -> dict[str, int]:
     """What was replaced in this process, by place.
 
-    `content`, `error` and `label` by the built-in rules, `redactor` by the application's own; `redactor_failed` counts
-    calls whose content was dropped because that failed.
+    `content`, `error`, `label` and `log` by the built-in rules, `redactor` by the application's own; `redactor_failed`
+    counts calls whose content was dropped because that failed.
     """
     return dict(_counts)
 

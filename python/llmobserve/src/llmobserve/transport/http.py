@@ -15,6 +15,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from llmobserve.privacy import clean
 from llmobserve.transport.base import Reply, TransportError
 
 __all__ = ["HttpTransport"]
@@ -187,4 +188,4 @@ def _proxy_for(host: str, port: int, scheme: str) -> tuple[str, int, dict[str, s
 
 
 def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return clean(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, "log")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from llmobserve.privacy import clean
 from llmobserve.transport.base import Reply
 from llmobserve.wire import now_us
 
@@ -86,5 +87,6 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _detail(body: bytes) -> str:
-    text = body[:300].decode("utf-8", "replace").strip()
+    # It may quote what it was sent: a proxy the key, a collector a record.
+    text = clean(body[:2000].decode("utf-8", "replace").strip(), "log")[:300]
     return f": {text}" if text else ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from llmobserve.context import suppress
+from llmobserve.privacy import clean
 from llmobserve.spool.dead_letters import put_dead
 from llmobserve.spool.directory import expire, orphans
 from llmobserve.spool.segment import claim, is_content, read_segment, release
@@ -244,7 +245,7 @@ class Sender:
             if outcome.verb == "done":
                 refused = rejected(reply)
         except TransportError as error:
-            outcome = Outcome("retry", str(error))
+            outcome = Outcome("retry", clean(str(error), "log"))
         if outcome.verb != "done":
             self._spool.give_back_losses(losses)
             parcel.dropped = dict(Counter(parcel.dropped) - Counter(losses))
