@@ -2,7 +2,7 @@
 
 import datetime as dt
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -116,6 +116,28 @@ class ProviderFile:
         """Models kept by hand."""
         self.generated: dict[str, Any] = self._read_generated(longtail)
         self.entries: dict[str, Any] = {**self.generated, **self.written}
+        for provider, names in self.data.get("models_of", {}).items():
+            self.entries |= self._borrowed(provider, names.get("but", ()))
+
+    def _neighbour(self, provider: str) -> "ProviderFile":
+        other = self._neighbours.get(provider)
+        if other is None:
+            path = self.path.with_name(f"{provider}.yaml")
+            path = path if path.is_file() else LONGTAIL / path.name
+            other = self._neighbours[provider] = ProviderFile(path, self.units)
+        return other
+
+    def _borrowed(self, provider: str, but: Iterable[str]) -> dict[str, Any]:
+        """The models of another price file that are sold at this provider's hosts too, at their list price."""
+        known = {name.lower() for name in self.entries}
+        known |= {alias.lower() for entry in self.entries.values() for alias in entry.get("aliases", ())}
+        return {
+            name: {"same_as": f"{provider}/{name}", "same_conditions": [""]}
+            for name, entry in self._neighbour(provider).entries.items()
+            if entry.get("prices")
+            and name.lower() not in known
+            and not any(fnmatch.fnmatchcase(name.lower(), one) for one in but)
+        }
 
     def _read_generated(self, longtail: Path | None) -> dict[str, Any]:
         """Models of the generated file whose names are not kept by hand."""
@@ -162,9 +184,7 @@ class ProviderFile:
         rows: list[Row] = []
         if "same_as" in entry:
             provider, _, model = entry["same_as"].partition("/")
-            other = self._neighbours.get(provider)
-            if other is None:
-                other = self._neighbours[provider] = ProviderFile(self.path.with_name(f"{provider}.yaml"), self.units)
+            other = self._neighbour(provider)
             own = {(_text(p.get("when", {})), p.get("above"), p.get("from")) for p in entry.get("prices", ())}
             tiers = set(entry.get("same_conditions", self.data.get("same_conditions", ())))
             for row in other.plain_rows(model):

@@ -1,21 +1,21 @@
 """Amazon Bedrock: converse and invoke, whole and as AWS event streams, and its hosts' OpenAI and Anthropic shapes.
 
 Paths: https://docs.aws.amazon.com/bedrock/latest/APIReference, read 2026-11-21. The model is in the path, as an id, an
-inference profile or an ARN; it is kept in that spelling, which is the one that prices have.
+inference profile or an ARN; it is kept in that spelling, which is the one that prices have. Counting tokens is free.
 """
 
 import re
 
 from llmobserve.providers.anthropic_shape import MESSAGES_SUMMARY, MessagesReader
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider
-from llmobserve.providers.bedrock_shape import ConverseReader, InvokeReader
+from llmobserve.providers.bedrock_shape import AsyncInvokeReader, ConverseReader, GuardrailReader, InvokeReader
 from llmobserve.providers.openai_shape import shape_endpoints
 
 __all__ = ["PROVIDER"]
 
 _PREFIX = r"(?:/(?!model/)[^/]+)*"
 _MODEL = r"(?:/[^/]+)*?/model/(?P<model>.+)"
-_REGION = re.compile(r"bedrock-runtime(?:-fips)?\.(?P<region>[a-z0-9-]+)\.")
+_REGION = re.compile(r"bedrock-(?:runtime|mantle)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.")
 
 
 def _region_of(host: str) -> dict[str, str]:
@@ -49,6 +49,20 @@ PROVIDER = Provider(
             path=LazyPattern(_PREFIX + r"/messages"),
             reader=MessagesReader,
             summary=MESSAGES_SUMMARY,
+        ),
+        Endpoint(
+            operation="guardrail",
+            kind="moderation",
+            methods=("POST",),
+            path=LazyPattern(r"/guardrail/[^/]+/version/[^/]+/apply|/guardrail-checks/invoke"),
+            reader=GuardrailReader,
+        ),
+        Endpoint(
+            operation="async_invoke",
+            kind="video",
+            methods=("POST", "GET"),
+            path=LazyPattern(r"/async-invoke(?:/(?P<invocation>.+))?"),
+            reader=AsyncInvokeReader,
         ),
         *shape_endpoints(_PREFIX, only=("chat.completions", "completions", "responses", "embeddings")),
     ),

@@ -40,8 +40,18 @@ SITES: Mapping[str, Site] = {
         hosts=("api.openai.com", "us.api.openai.com", "eu.api.openai.com"),
         suffixes=(".api.openai.com",),
     ),
-    "azure_openai": Site(suffixes=(".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")),
-    "anthropic": Site(hosts=("api.anthropic.com",)),
+    "azure_openai": Site(
+        suffixes=(
+            *(".openai.azure.com", ".openai.azure.us", ".openai.azure.cn"),
+            *(".cognitiveservices.azure.com", ".cognitiveservices.azure.us", ".cognitiveservices.azure.cn"),
+            *(".services.ai.azure.com", ".inference.ai.azure.com", ".models.ai.azure.com"),
+        )
+    ),
+    "anthropic": Site(
+        hosts=("api.anthropic.com", "claude.googleapis.com"),
+        suffixes=(".api.aws",),
+        spelling=LazyPattern(r"aws-external-anthropic\.[a-z0-9-]+\.api\.aws"),
+    ),
     "google_gemini": Site(hosts=("generativelanguage.googleapis.com",)),
     "google_vertex": Site(
         hosts=("aiplatform.googleapis.com",),
@@ -51,7 +61,7 @@ SITES: Mapping[str, Site] = {
     "aws_bedrock": Site(
         suffixes=(".amazonaws.com", ".amazonaws.com.cn", ".api.aws"),
         spelling=LazyPattern(
-            r"(?:[^.]+\.)?bedrock-runtime(?:-fips)?\.[a-z0-9-]+\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+            r"(?:[^.]+\.)?bedrock-(?:runtime|mantle)(?:-fips)?\.[a-z0-9-]+\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)"
         ),
     ),
     "mistral": Site(hosts=("api.mistral.ai", "codestral.mistral.ai")),

@@ -2,5 +2,6 @@
 
 from llmobserve.providers.bedrock_shape.converse import ConverseReader, converse_usage
 from llmobserve.providers.bedrock_shape.invoke import InvokeReader
+from llmobserve.providers.bedrock_shape.services import AsyncInvokeReader, GuardrailReader
 
-__all__ = ["ConverseReader", "InvokeReader", "converse_usage"]
+__all__ = ["AsyncInvokeReader", "ConverseReader", "GuardrailReader", "InvokeReader", "converse_usage"]

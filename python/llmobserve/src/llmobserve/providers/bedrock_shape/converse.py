@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from llmobserve.providers.aws_target import aws_error_type
 from llmobserve.providers.base import Reading
+from llmobserve.providers.bedrock_shape.guardrail_units import guardrail_reading
 from llmobserve.providers.own_shape import OwnReader, text_of
 from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import (
@@ -99,9 +100,13 @@ class BedrockReader(OwnReader):
         super().read_event(name, data)
 
     def asked_model(self) -> str | None:
-        """The model as the path spells it; an ARN of a profile or a model is reduced to its name."""
+        """The model as the path spells it."""
         group = self.groups.get("model")
-        name = unquote(group) if group else super().asked_model()
+        return self.named_model(unquote(group) if group else super().asked_model())
+
+    @staticmethod
+    def named_model(name: str | None) -> str | None:
+        """The name of a model without the ARN around it; other ARNs are kept."""
         if name is None or not name.startswith("arn:"):
             return name
         head, _, rest = name.partition("/")
@@ -128,12 +133,14 @@ class ConverseReader(BedrockReader):
     input_keys = ("system", "messages", "toolConfig")
     _usage_raw: Any = None
     _message: Any = None
+    _trace: Mapping[str, Any] = {}
 
     def take(self, body: Any) -> None:
         """Take the answer."""
         fields = as_mapping(body)
         self.take_terms(fields)
         self._usage_raw = fields.get("usage")
+        self._take_trace(fields)
         self._message = as_mapping(fields.get("output")).get("message")
         self.output_bytes = text_bytes(as_mapping(self._message).get("content"))
 
@@ -148,7 +155,14 @@ class ConverseReader(BedrockReader):
             fields = as_mapping(event.get("metadata")) or event
             self._terminal = True
             self._usage_raw = fields.get("usage")
+            self._take_trace(fields)
             self.take_terms(fields)
+
+    def _take_trace(self, source: Mapping[str, Any]) -> None:
+        """Keep what guardrails did, and which model a prompt router chose."""
+        self._trace = as_mapping(source.get("trace"))
+        chosen = text_of(as_mapping(self._trace.get("promptRouter")).get("invokedModelId"))
+        self.model = self.named_model(chosen) or self.model
 
     def _collect(self, text: Any) -> None:
         if self.want_content and isinstance(text, str):
@@ -159,6 +173,9 @@ class ConverseReader(BedrockReader):
         super().fill(out, ended_early=ended_early)
         if self.want_content:
             out.output = self._message
+        guardrail = guardrail_reading(self._trace, self.headers.get("x-amzn-requestid"))
+        if guardrail is not None:
+            out.items.append(guardrail)
         usage = converse_usage(self._usage_raw)
         if usage is not None and usage.units:
             out.usage = usage
