@@ -171,7 +171,7 @@ _NO_FACTS = Facts()
 _MESSAGE_CHARACTERS = 2000
 _DEEPEST = 100
 """Levels of sections below which only a span that still runs is taken for a parent."""
-_ERROR, _OTEL = guarded("context.error"), guarded("context.opentelemetry")
+_END, _ERROR, _OTEL = guarded("context.end"), guarded("context.error"), guarded("context.opentelemetry")
 _new_tuple = cast("Callable[[type[Snapshot], tuple[OpenSpan, Facts, tuple[str, str] | None]], Snapshot]", tuple.__new__)
 _OUTSIDE = Snapshot(None, _NO_FACTS)
 _variable: ContextVar[Snapshot] = ContextVar("llmobserve", default=_OUTSIDE)
@@ -421,12 +421,13 @@ def end(span: OpenSpan, facts: Facts, error: BaseException | None) -> None:
     """Close a span and hand it to the recorder, if there is one. The context stays as it is."""
     span.duration_ns = time.perf_counter_ns() - span.start_ns
     span.end_facts = facts
-    if error is None:
-        span.status = "ok"
-    else:
-        _fail(span, error)
-    if _span_sink is not None and not facts.suppressed:
-        _span_sink(span)
+    with _END:
+        if error is None:
+            span.status = "ok"
+        else:
+            _fail(span, error)
+        if _span_sink is not None and not facts.suppressed:
+            _span_sink(span)
 
 
 def _fail(span: OpenSpan, error: BaseException) -> None:
