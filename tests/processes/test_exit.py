@@ -3,7 +3,7 @@
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,21 +26,21 @@ print(time.time(), flush=True)
 
 
 @contextmanager
-def refused() -> Iterator[str]:
+def refused() -> Generator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 @contextmanager
-def silent() -> Iterator[str]:
+def silent() -> Generator[str]:
     """Accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @contextmanager
-def slow() -> Iterator[str]:
+def slow() -> Generator[str]:
     """Answers after four seconds: the batch has arrived, and the process does not learn of it."""
 
     def decide(number: int, batch: dict[str, Any]) -> None:
