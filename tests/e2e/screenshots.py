@@ -14,6 +14,7 @@ from e2e.collector import LLMOBSERVE, Collector
 WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SETTLED_MS = 700
+_EMPTY = {"empty-home": "/", "empty-health": "/data-health", "empty-settings": "/settings"}
 
 
 def main(folder: Path) -> None:
@@ -27,7 +28,7 @@ def main(folder: Path) -> None:
         subprocess.run([str(LLMOBSERVE), "demo", "--data-dir", str(full)], check=True)
         with Collector(empty) as collector:
             collector.sign_in()
-            _all_sizes(browser, collector, {"empty-home": "/", "empty-settings": "/settings"}, folder)
+            _all_sizes(browser, collector, _EMPTY, folder)
         with Collector(full) as collector:
             collector.sign_in()
             _all_sizes(browser, collector, _pages(collector), folder)
@@ -47,6 +48,7 @@ def _pages(collector: Collector) -> dict[str, str]:
         "run": f"/runs/{run}",
         "event": f"/runs/{run}?event={call['event_id']}",
         "event-messages": f"/runs/{told['run_id']}?event={told['event_id']}&tab=messages",
+        "health": "/data-health?range=7d",
         "settings": "/settings",
         "settings-project": "/settings?tab=project",
         "settings-prices": "/settings?tab=prices",

@@ -170,6 +170,7 @@ def test_every_page_in_both_themes_is_accessible(browser: Browser, demo: Collect
         f"/?{QUERY}": "Recent runs",
         f"/runs?{QUERY}&sort=-cost": run["name"],
         f"/runs/{run['run_id']}": run["run_id"],
+        "/data-health": "Coverage",
         "/settings": "API keys",
         "/settings?tab=prices": "per million",
     }

@@ -80,6 +80,7 @@ function useFrameShortcuts(openPalette: () => void, openKeys: () => void) {
       { keys: "?", label: "This list of keys", group: "Everywhere", run: openKeys },
       { keys: "g h", label: "Go to Home", group: "Everywhere", run: () => goTo("/") },
       { keys: "g r", label: "Go to Runs", group: "Everywhere", run: () => goTo("/runs") },
+      { keys: "g d", label: "Go to Data health", group: "Everywhere", run: () => goTo("/data-health") },
       { keys: "g s", label: "Go to Settings", group: "Everywhere", run: () => goTo("/settings") },
     ],
     // The openers only set state, so any of their instances does.

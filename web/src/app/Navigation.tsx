@@ -1,7 +1,7 @@
 /** The pages to choose from: at the side on wide screens, below on narrow ones. */
 
 import { Link } from "@tanstack/react-router";
-import { ChartColumn, Keyboard, ListTree, Monitor, Moon, Search, Settings, Sun } from "lucide-react";
+import { ChartColumn, HeartPulse, Keyboard, ListTree, Monitor, Moon, Search, Settings, Sun } from "lucide-react";
 
 import { useMeta } from "../api/queries";
 import { Button, IconButton } from "../components/core/Button";
@@ -14,6 +14,7 @@ import { useUrl } from "../lib/use-url";
 const PAGES = [
   { to: "/", label: "Home", icon: ChartColumn, keys: "g h", exact: true },
   { to: "/runs", label: "Runs", icon: ListTree, keys: "g r", exact: false },
+  { to: "/data-health", label: "Data health", icon: HeartPulse, keys: "g d", exact: false },
   { to: "/settings", label: "Settings", icon: Settings, keys: "g s", exact: false },
 ] as const;
 

@@ -108,6 +108,7 @@ function PageItems({ onClose }: { onClose: () => void }) {
   const pages = [
     { to: "/", label: "Home", keys: "g h" },
     { to: "/runs", label: "Runs", keys: "g r" },
+    { to: "/data-health", label: "Data health", keys: "g d" },
     { to: "/settings", label: "Settings", keys: "g s" },
   ] as const;
   return (

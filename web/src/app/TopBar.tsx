@@ -16,6 +16,7 @@ import { RangePicker } from "./RangePicker";
 const TITLES: readonly [RegExp, string][] = [
   [/^\/runs\/.+/, "Run"],
   [/^\/runs\/?$/, "Runs"],
+  [/^\/data-health/, "Data health"],
   [/^\/settings/, "Settings"],
   [/^\/?$/, "Home"],
 ];
@@ -31,7 +32,7 @@ export function TopBar({ onSearch }: { onSearch: () => void }) {
   useEffect(() => {
     document.title = `${title} · LLMObserve`;
   }, [title]);
-  const isTimed = title === "Home" || title === "Runs";
+  const isTimed = title === "Home" || title === "Runs" || title === "Data health";
   return (
     <header className="flex h-12 shrink-0 items-center gap-1.5 border-b border-line bg-surface px-3 md:px-4">
       <h1 className="mr-auto truncate text-base font-semibold">{title}</h1>

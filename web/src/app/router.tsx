@@ -60,11 +60,12 @@ function Home() {
 
 const RunsList = lazyRouteComponent(() => fetched(import("../pages/runs/RunsPage")), "RunsPage");
 const OneRun = lazyRouteComponent(() => fetched(import("../pages/run/RunPage")), "RunPage");
+const Health = lazyRouteComponent(() => fetched(import("../pages/health/HealthPage")), "HealthPage");
 const Settings = lazyRouteComponent(() => fetched(import("../pages/settings/SettingsPage")), "SettingsPage");
 
 /** Fetches the files of all pages. */
 export function preloadPages(): void {
-  for (const page of [RunsList, OneRun, Settings]) void page.preload?.();
+  for (const page of [RunsList, OneRun, Health, Settings]) void page.preload?.();
 }
 
 function Runs() {
@@ -90,6 +91,12 @@ const runRoute = createRoute({
   component: OneRun,
 });
 
+const healthRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/data-health",
+  component: Health,
+});
+
 const settingsRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/settings",
@@ -100,7 +107,7 @@ const settingsRoute = createRoute({
 const basepath = new URL(document.baseURI).pathname;
 
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([homeRoute, runsRoute, runRoute, settingsRoute]),
+  routeTree: rootRoute.addChildren([homeRoute, runsRoute, runRoute, healthRoute, settingsRoute]),
   basepath,
   parseSearch,
   stringifySearch,

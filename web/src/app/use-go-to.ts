@@ -3,7 +3,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback } from "react";
 
-export type PagePath = "/" | "/runs" | "/settings";
+export type PagePath = "/" | "/runs" | "/data-health" | "/settings";
 
 export function useGoTo(): (page: PagePath) => void {
   const navigate = useNavigate();
