@@ -52,12 +52,16 @@ def without_encoded(text: str, words: str) -> tuple[str, int]:
     `words` are the `long_words` of the text.
     """
     found = 0
-    if any(mark in words for mark in _MARKS):
+    if any(mark in words for mark in _MARKS) and any(map(_is_encoded_key, _BASE64.pattern.findall(words))):
         text, found = _replace(_BASE64, text, _is_encoded_key)
     if "asic " in text:
         text, count = _replace(_BASIC, text, _is_encoded_pair)
         found += count
-    if "%" in words and any(code in words for code in _CODES):
+    if (
+        "%" in words
+        and any(code in words for code in _CODES)
+        and any(map(_is_quoted_secret, _PERCENT.pattern.findall(words)))
+    ):
         text, count = _replace(_PERCENT, text, _is_quoted_secret)
         found += count
     return text, found

@@ -50,7 +50,7 @@ _PAIRS = Lazy(r"[\w.\-]{1,100}=[^\r\n\"']{4,4000}")
 _EXPRESSION = Lazy(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\.?$")
 _QUERY = Lazy(
     r"(?P<name>[?&](?:key|api[_-]?key|apikey|access[_-]?token|auth[_-]?token|token|sig|signature|secret|password|pwd|"
-    r"client[_-]?secret|subscription-key|x-amz-(?:signature|credential|security-token))=)[^&\s\"'<>#]{4,4000}",
+    r"client[_-]?secret|subscription-key|x-amz-(?:signature|credential|security-token))=)(?P<value>[^&\s\"'<>#]{4,4000})",
     re.IGNORECASE,
 )
 _NO_VALUES = frozenset(
@@ -87,11 +87,24 @@ def without_named(text: str) -> tuple[str, int]:
     """The text with `[redacted]` in place of each value that its name gives away, and how many there were."""
     found = 0
     if "=" in text and ("?" in text or "&" in text):
-        text, found = _QUERY.pattern.subn(rf"\g<name>{REPLACED}", text)
+        text, found = _without_fields_of_queries(text)
     if ":" in text or "=" in text or "\n\n" in text or "\r\n\r\n" in text or "--" in text:
         text, count = _without_assigned(text)
         found += count
     return text, found
+
+
+def _without_fields_of_queries(text: str) -> tuple[str, int]:
+    count = 0
+
+    def verdict(match: "re.Match[str]") -> str:
+        nonlocal count
+        if _stands_for_one(match["value"]):
+            return match[0]
+        count += 1
+        return f"{match['name']}{REPLACED}"
+
+    return _QUERY.pattern.sub(verdict, text), count
 
 
 def _without_assigned(text: str) -> tuple[str, int]:
@@ -137,7 +150,8 @@ def _value(text: str, match: "re.Match[str]") -> tuple[int, int]:
     if word == "authorization":
         found = _SCHEME.pattern.match(text, start)
         if found is not None:
-            return nothing if found[0].endswith(REPLACED) else (start, found.end())
+            said = found[0].split(None, 1)[1]
+            return nothing if _stands_for_one(said) else (start, found.end())
     elif word.startswith("cookie"):
         found = _PAIRS.pattern.match(text, start) if ":" in sign else None
         return (start, found.end()) if found is not None and REPLACED not in found[0] else nothing
@@ -166,18 +180,26 @@ def _is_option(text: str, at: int) -> bool:
 
 def _is_secret(word: str, value: str, match: "re.Match[str]", following: str, *, sure: bool) -> bool:
     plain = value.strip()
-    lower = plain.lower()
-    if not plain or lower in _NO_VALUES or lower.startswith(_PLACEHOLDERS):
+    if not plain or _stands_for_one(plain):
         return False
     has_digit = any("0" <= letter <= "9" for letter in plain)
+    if not match["open"] and (following in {"(", "["} or _EXPRESSION.pattern.match(plain)):
+        # A name in source code; the value of an environment variable where the name is in capitals.
+        is_variable = match["word"].isupper() and match["sign"] == "=" and following not in {"(", "["}
+        names_itself = any(part in plain.lower() for part in ("key", "token", "secret", "pass", "pwd", "cred"))
+        return not names_itself and "." not in plain and (has_digit or is_variable) and following not in {"(", "["}
     if word in {"token", "credential", "credentials", "authorization"}:  # words of tokenizers, too
         return len(plain) >= _LONG_TOKEN and has_digit and " " not in plain
     if sure:
         return True
     if match["open"]:
-        return len(plain) >= 4 and (has_digit or " " not in plain)
-    if following in {"(", "["} or _EXPRESSION.pattern.match(plain):
-        # A name in source code; the value of an environment variable where the name is in capitals.
-        is_variable = match["word"].isupper() and match["sign"].strip() == "="
-        return (is_variable and len(plain) >= 6) or (has_digit and "." not in plain and following not in {"(", "["})
+        return len(plain) >= 4 and (has_digit or " " not in plain) and not names_a_secret(plain[:100])
     return len(plain) >= 4 and (has_digit or len(plain) >= 8) and "::" not in plain
+
+
+def _stands_for_one(value: str) -> bool:
+    """True for the name of a type, for a place to be filled in, and for what has been cut or masked."""
+    lower = value.lower()
+    if lower in _NO_VALUES or lower.startswith(_PLACEHOLDERS):
+        return True
+    return "..." in value or "…" in value or "**" in value or "{" in value

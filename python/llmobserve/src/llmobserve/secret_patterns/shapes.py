@@ -29,6 +29,12 @@ def _is_mixed(match: "re.Match[str]") -> bool:
     return _has_digit(match) and any(letter.isalpha() for letter in word) and word != word.upper()
 
 
+def _is_login(match: "re.Match[str]") -> bool:
+    """False for what documentation writes there: `user:password`, `${USER}:${PASSWORD}`."""
+    word = match[0].rpartition(":")[2]
+    return word.lower() not in {"password", "passwd", "pass", "pwd", "secret", "token"} and word[0] not in "{$<*[%"
+
+
 class _Shape(Lazy):
     """One shape: literals of which one must occur for it to match, and the pattern."""
 
@@ -81,7 +87,7 @@ _SHAPES = (
     _Shape("ntn_ lin_api_ figd_ sbp_ vck_", r"\b(?:ntn|lin_api|figd|sbp|vck)_[A-Za-z0-9_\-]{30,}", _has_digit),
     _Shape("eyJ", r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*){0,3}"),
     # Whatever stands before the last `@` of the authority of a URL.
-    _Shape("://", r"(?<=://)[^\s/:\"'<>`]{0,200}:[^\s/\"'<>`]{1,200}(?=@)"),
+    _Shape("://", r"(?<=://)[^\s/:\"'<>`]{0,200}:[^\s/\"'<>`]{1,200}(?=@)", _is_login),
     _Shape("://", r"(?<=://)[A-Za-z0-9_\-]{20,200}(?=@)", _has_digit),
 )
 _BEARER = Lazy(r"(?<=[Bb]earer )[A-Za-z0-9._~+/\-]{16,}=*")
@@ -110,11 +116,10 @@ def without_shapes(text: str, words: str | None = None) -> tuple[str, int]:
     if not words:
         return text, found
     for shape in _SHAPES:
-        for mark in shape.marks:
-            if mark in words:
-                text, count = _replace(shape.pattern, shape.judge, text)
-                found += count
-                break
+        # Most marks are parts of ordinary words (`task_`), and of these there are fewer than of all.
+        if any(mark in words for mark in shape.marks) and shape.pattern.search(words) is not None:
+            text, count = _replace(shape.pattern, shape.judge, text)
+            found += count
     if "earer " in text:
         text, count = _replace(_BEARER.pattern, _has_digit, text)
         found += count
