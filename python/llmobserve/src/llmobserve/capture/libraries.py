@@ -52,6 +52,12 @@ LIBRARIES = (
     Library(
         "pinecone.grpc", ("pinecone.grpc",), "llmobserve.capture.pinecone_grpc_hooks:PineconeGrpcHooks", "pinecone"
     ),
+    Library(
+        "claude_agent_sdk",
+        ("claude_agent_sdk._internal.query",),
+        "llmobserve.capture.claude_agent_hooks:ClaudeAgentHooks",
+        "claude_agent_sdk",
+    ),
     Library("redis", _REDIS, "llmobserve.capture.redis_hooks:RedisHooks", "redis"),
     Library("pymongo", _PYMONGO, "llmobserve.capture.pymongo_hooks:PymongoHooks", "mongodb"),
 )

@@ -57,11 +57,12 @@ class _Asked:
 
 
 class _Answer:
-    """A whole answer, as a provider would send it in JSON."""
+    """An answer, as a provider would send it in JSON."""
 
-    __slots__ = ("_body", "_exchange", "_reader", "_status", "first_content_ns", "mode", "problem")
+    __slots__ = ("_body", "_complete", "_exchange", "_reader", "_status", "first_content_ns", "mode", "problem")
 
-    def __init__(self, exchange: Exchange, body: Any, status: int) -> None:
+    def __init__(self, exchange: Exchange, body: Any, status: int, *, complete: bool) -> None:
+        self._complete = complete
         self._exchange = exchange
         self._body = body
         self._status = status
@@ -78,12 +79,12 @@ class _Answer:
         return self._reader
 
     def finish(self) -> bool:
-        """Give the answer to the reader; it is always complete."""
+        """Give the answer to the reader; True when it is complete."""
         self.reader.read_body(self._body, self._status, {})
-        return True
+        return self._complete
 
     def take_unreadable(self) -> None:
-        """Never called: the answer is complete."""
+        """Never called: there is always a body."""
 
 
 def begin(
@@ -111,12 +112,18 @@ def begin(
     return None
 
 
-def answered(exchange: Exchange, body: Any, *, http_status: int | None = None) -> None:
-    """End a call by its answer, as JSON of the REST interface. `http_status`: where the library knows one."""
+def answered(exchange: Exchange, body: Any, *, http_status: int | None = None, cut: bool = False) -> None:
+    """End a call by its answer, as JSON of the REST interface.
+
+    `http_status`: where the library knows one. `cut`: the application did not wait for all of it.
+    """
     with _END:
         exchange.http_status = http_status
-        exchange.answered_by(_Answer(exchange, body, http_status or _SUCCESS))
-        exchange.exhausted()
+        exchange.answered_by(_Answer(exchange, body, http_status or _SUCCESS, complete=not cut))
+        if cut:
+            exchange.closed()
+        else:
+            exchange.exhausted()
 
 
 def run(exchange: Exchange | None, call: Callable[[], _T], body_of: Callable[[_T], Any]) -> _T:

@@ -11,6 +11,7 @@ from llmobserve.providers.anthropic_shape import (
     MessagesReader,
 )
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider
+from llmobserve.providers.claude_agent import AGENT_ENDPOINT
 
 __all__ = ["PROVIDER"]
 
@@ -49,6 +50,7 @@ PROVIDER = Provider(
             path=LazyPattern(_PREFIX + r"/sessions(?:/(?P<session>[^/]+)(?:/events(?:/stream)?)?)?"),
             reader=SessionReader,
         ),
+        AGENT_ENDPOINT,
     ),
     request_id_headers=("request-id", "x-request-id"),
 )
