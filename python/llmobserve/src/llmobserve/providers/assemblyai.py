@@ -1,11 +1,16 @@
-"""AssemblyAI: transcripts, which are ordered, polled and charged once when they are complete.
+"""AssemblyAI: transcripts, which are ordered, polled and charged once when they are complete; speech; language models.
 
 The completed transcript states `audio_duration` in seconds, the model that was used and every option
 (https://www.assemblyai.com/docs/api-reference/transcripts/get, read 2026-11-21). Failed ones are not charged.
+Hosts and headers of the others: client assemblyai 1.8.2.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
-from llmobserve.providers.call_reader import CallReader, as_items, joined, seconds_of, text_or_none
+from llmobserve.providers.call_reader import CallReader, as_items, joined, seconds_of, text_or_none, whole_text
+from llmobserve.providers.openai_shape import ChatReader, shape_endpoints
 from llmobserve.providers.sockets import LazyReader, SocketEndpoint
 from llmobserve.wire import Usage
 
@@ -58,11 +63,11 @@ class TranscriptReader(CallReader):
 
 
 class LiveReader(CallReader):
-    """Reads a transcription whose text is the answer (`sync.assemblyai.com`)."""
+    """Reads a transcription whose text is the answer (`sync.assemblyai.com`, and dictation with its rewriting)."""
 
     def identify(self, out: Reading) -> None:
         """All models of this interface cost the same; the one that was asked for is named in a header."""
-        out.request_model = "sync"
+        out.request_model = "dictation" if self.request.host.startswith("dictation.") else "sync"
         if model := text_or_none(self.request.headers.get("x-aai-model")):
             out.dimensions["speech_model"] = model
 
@@ -75,9 +80,47 @@ class LiveReader(CallReader):
             out.output = self.body.get("text")
 
 
+class SpeechReader(CallReader):
+    """Reads speech. The characters are known even when the audio was not read."""
+
+    def identify(self, out: Reading) -> None:
+        """The model that spoke, else the one that was asked for."""
+        out.request_model = text_or_none(self.asked.get("model_id")) or "tts"
+        out.response_model = text_or_none(self.headers.get("x-tts-model"))
+
+    def describe(self, out: Reading, *, ended_early: bool) -> None:
+        """Characters by the answer's header, else of the request."""
+        counted = whole_text(self.headers.get("x-tts-billed-characters"))
+        text = self.asked.get("text")
+        if counted is not None:
+            out.usage = self.usage({"input_characters": counted}, "header")
+        elif isinstance(text, str):
+            out.usage = self.usage({"input_characters": len(text)}, "request")
+        if self.want_content:
+            out.input = text
+
+
+class _Chat(ChatReader):
+    """A chat through the gateway, whose price is the gateway's."""
+
+    def take_identity(self, source: Mapping[str, Any]) -> None:
+        """Keep what the answer says of itself."""
+        super().take_identity(source)
+        self.response_id = text_or_none(source.get("request_id")) or self.response_id
+
+
 PROVIDER = Provider(
     name="assemblyai",
     endpoints=(
+        *shape_endpoints(r"/v1", only=("chat.completions",), readers={ChatReader: _Chat}),
+        Endpoint(
+            operation="speech",
+            kind="audio",
+            methods=("POST",),
+            path=LazyPattern(r"/v1/speech"),
+            reader=SpeechReader,
+            binary_response=True,
+        ),
         Endpoint(
             operation="transcript",
             kind="audio",

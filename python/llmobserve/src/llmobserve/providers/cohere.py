@@ -1,4 +1,4 @@
-"""Cohere: chat, embeddings, reranking of both versions of the API. Billed units count, not tokens.
+"""Cohere: chat, embeddings, reranking of both versions of the API, where billed units count, and OpenAI's shape.
 
 Fields: client `cohere` 7.3, read 2026-11-21.
 """
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
+from llmobserve.providers.openai_shape import shape_endpoints
 from llmobserve.providers.own_shape import OwnReader, text_of
 from llmobserve.providers.prompt_text import prompt_text
 from llmobserve.providers.quantities import Counters, as_mapping, estimated_usage, text_bytes, usage_of
@@ -162,6 +163,7 @@ PROVIDER = Provider(
         _endpoint("classify", "other", r"/v1/classify", _Plain),
         _endpoint("parse", "other", r"/v2/parse", _Plain),
         _endpoint("audio.transcriptions", "audio", r"/v2/audio/transcriptions", _Plain),
+        *shape_endpoints(r"/compatibility/v1", only=("chat.completions", "embeddings")),
     ),
     request_id_headers=("x-request-id", "x-debug-trace-id"),
 )

@@ -73,13 +73,17 @@ class MusicReader(_CreditReader):
         out.request_model = "music"
 
     def describe(self, out: Reading, *, ended_early: bool) -> None:
-        """The length that was asked for; a length left to the model is not known."""
-        seconds = seconds_of(self.asked.get("music_length_ms"), 1000)
-        out.usage = self.usage({} if seconds is None else {"output_seconds": seconds}, "request")
+        """The length that was asked for, else the credits of the answer: a length left to the model is not known."""
+        seconds, credit = seconds_of(self.asked.get("music_length_ms"), 1000), self.credits()
+        if seconds is None and credit is not None:
+            out.usage = self.usage({"credits": credit}, "header")
+            return
+        details: dict[str, Quantity] = {} if credit is None else {"credits": credit}
+        out.usage = self.usage({} if seconds is None else {"output_seconds": seconds}, "request", details=details)
 
 
 class VoiceReader(_CreditReader):
-    """Reads changed and isolated voices, which are billed by a length that no answer states."""
+    """Reads changed, isolated, dubbed and designed voices: credits, or a length that no answer states."""
 
     def identify(self, out: Reading) -> None:
         """Voice tools are one product, whatever the model."""
@@ -141,7 +145,7 @@ PROVIDER = Provider(
             operation="music",
             kind="audio",
             methods=("POST",),
-            path=LazyPattern(r"/v1/music(?:/stream|/detailed)?"),
+            path=LazyPattern(r"/v1/music(?:/detailed)?(?:/stream)?|/v1/music/video-to-music"),
             reader=MusicReader,
             binary_response=True,
         ),
@@ -149,7 +153,10 @@ PROVIDER = Provider(
             operation="voice_tools",
             kind="audio",
             methods=("POST",),
-            path=LazyPattern(r"/v1/(?:speech-to-speech/[^/]+|voice-changer/[^/]+|audio-isolation)(?:/stream)?"),
+            path=LazyPattern(
+                r"/v1/(?:(?:speech-to-speech/[^/]+|voice-changer/[^/]+|audio-isolation)(?:/stream)?|music/stem-separation"
+                r"|dubbing|forced-alignment|text-to-voice/(?:design|create-previews|[^/]+/remix))"
+            ),
             reader=VoiceReader,
             binary_response=True,
         ),

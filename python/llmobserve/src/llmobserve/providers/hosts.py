@@ -94,15 +94,7 @@ SITES: Mapping[str, Site] = {
         suffixes=(".residency.elevenlabs.io",),
     ),
     "deepgram": Site(hosts=("api.deepgram.com", "api.eu.deepgram.com", "agent.deepgram.com")),
-    "assemblyai": Site(
-        hosts=(
-            "api.assemblyai.com",
-            "api.eu.assemblyai.com",
-            "sync.assemblyai.com",
-            "streaming.assemblyai.com",
-            "streaming.eu.assemblyai.com",
-        )
-    ),
+    "assemblyai": Site(suffixes=(".assemblyai.com",)),
     "playht": Site(hosts=("play.ht",), suffixes=(".play.ht",)),
     "azure_speech": Site(
         suffixes=(".tts.speech.microsoft.com", ".stt.speech.microsoft.com", ".api.cognitive.microsoft.com")
@@ -123,7 +115,7 @@ SITES: Mapping[str, Site] = {
     "redis": Site(),
     "stripe": Site(hosts=("api.stripe.com",)),
     "paypal": Site(hosts=("api-m.paypal.com", "api.paypal.com", "api-m.sandbox.paypal.com", "api.sandbox.paypal.com")),
-    "twilio": Site(hosts=("api.twilio.com", "verify.twilio.com")),
+    "twilio": Site(hosts=("api.twilio.com", "verify.twilio.com", "lookups.twilio.com")),
     "sendgrid": Site(hosts=("api.sendgrid.com", "api.eu.sendgrid.com")),
     "algolia": Site(suffixes=(".algolia.net", ".algolianet.com")),
     "llamacloud": Site(hosts=("api.cloud.llamaindex.ai", "api.cloud.eu.llamaindex.ai")),

@@ -79,6 +79,8 @@ PROVIDER = Provider(
         *shape_endpoints(_PREFIX, only=("chat.completions", "completions", "responses", "embeddings")),
         _endpoint("text_generation", r"/|(?:/[^/]+)*/generate(?:_stream)?"),
         _endpoint("task", _TASK, "other"),
+        # Hosts behind the router with interfaces of their own: images, sounds, videos.
+        _endpoint("task", r"/(?!api/|v1/)[a-z0-9-]+/(?P<model>.+)", "other"),
     ),
     request_id_headers=("x-request-id",),
 )

@@ -59,6 +59,17 @@ class CaptureReader(CallReader):
         return self.counters.fraction(fee, "value") if fee.get("currency_code") == "USD" else None
 
 
+class RefundReader(CallReader):
+    """Reads a refund, which costs nothing; the fee of the payment is kept."""
+
+    def describe(self, out: Reading, *, ended_early: bool) -> None:
+        """One refund."""
+        out.request_model = "refund"
+        out.remote_id = text_or_none(self.body.get("id"))
+        out.pending = out.remote_id is None
+        out.usage = self.usage({"payments": 1}, "response")
+
+
 PROVIDER = Provider(
     name="paypal",
     endpoints=(
@@ -68,6 +79,13 @@ PROVIDER = Provider(
             methods=("POST",),
             path=LazyPattern(r"/v2/checkout/orders/[^/]+/capture|/v2/payments/authorizations/[^/]+/capture"),
             reader=CaptureReader,
+        ),
+        Endpoint(
+            operation="refund",
+            kind="payment",
+            methods=("POST",),
+            path=LazyPattern(r"/v2/payments/captures/[^/]+/refund"),
+            reader=RefundReader,
         ),
     ),
     request_id_headers=("paypal-debug-id",),

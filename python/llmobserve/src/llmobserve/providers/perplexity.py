@@ -9,7 +9,9 @@ from typing import Any
 
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.openai_shape import (
+    BatchReader,
     ChatReader,
+    DecisionReader,
     EmbeddingReader,
     ResponsesReader,
     ResponsesRetrieveReader,
@@ -132,6 +134,14 @@ class _Embedding(_Cost, EmbeddingReader):
     """Embeddings with their cost."""
 
 
+class _Decision(_Cost, DecisionReader):
+    """A decision with its cost."""
+
+
+class _Batch(_Cost, BatchReader):
+    """A batch with its cost."""
+
+
 class _Search(OwnReader):
     """A search, billed by the request."""
 
@@ -148,8 +158,10 @@ PROVIDER = Provider(
     endpoints=(
         *shape_endpoints(
             _PREFIX,
-            only=("chat.completions", "responses", "embeddings"),
+            only=("chat.completions", "responses", "embeddings", "decisions", "batches"),
             readers={
+                BatchReader: _Batch,
+                DecisionReader: _Decision,
                 ChatReader: _Chat,
                 ResponsesReader: _Agent,
                 ResponsesRetrieveReader: _AgentRetrieved,

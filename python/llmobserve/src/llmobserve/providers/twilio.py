@@ -1,4 +1,4 @@
-"""Twilio: text messages, calls and verifications, keyed by their sid.
+"""Twilio: text messages, calls and verifications, keyed by their sid, and facts about numbers.
 
 The price is null when a message or call is made and a negative amount when it is looked up later: until then it is
 estimated from segments or minutes (https://www.twilio.com/docs/messaging/api/message-resource, read 2026-11-21).
@@ -7,7 +7,7 @@ estimated from segments or minutes (https://www.twilio.com/docs/messaging/api/me
 from decimal import Decimal
 
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
-from llmobserve.providers.call_reader import CallReader, text_or_none, whole_text
+from llmobserve.providers.call_reader import CallReader, joined, text_or_none, whole_text
 from llmobserve.wire import Quantity, Usage
 
 __all__ = ["PROVIDER", "segments"]
@@ -84,10 +84,33 @@ class PhoneCallReader(_ChargeReader):
         out.request_model = "voice-us" if target.startswith("+1") else "voice"
 
     def describe(self, out: Reading, *, ended_early: bool) -> None:
-        """Length, once it is known."""
+        """Length, once it is known; nothing of a call that was not answered.
+
+        The order of a call is recorded too: whoever is told by webhook never looks it up.
+        """
+        state = text_or_none(self.body.get("status"))
         seconds = whole_text(self.body.get("duration"))
-        self.take_charge(out, {} if seconds is None else {"input_seconds": seconds})
-        out.pending = out.remote_id is None or self.body.get("status") != "completed"
+        is_over = state == "completed" or state in _FAILED
+        self.take_charge(out, {"input_seconds": seconds} if is_over and seconds is not None else {})
+        if state in _FAILED:
+            out.usage = Usage(units={"input_seconds": 0}, source="response")
+        out.revision = 0 if not is_over else 1 if out.reported_cost_usd is None else 2
+        out.pending = out.remote_id is None or (self.request.method == "GET" and not is_over)
+
+
+class LookupReader(CallReader):
+    """Reads facts about a telephone number: formatting is free, each package of facts costs."""
+
+    def identify(self, out: Reading) -> None:
+        """The packages are parameters of the address."""
+        asked = self.request.query.get("Fields") or self.request.query.get("Type")
+        out.request_model = "lookup" if asked else "lookup-basic"
+        if asked:
+            out.dimensions["fields"] = joined(asked.lower().split(",")) or asked
+
+    def describe(self, out: Reading, *, ended_early: bool) -> None:
+        """One number."""
+        out.usage = Usage(units={"requests": 1}, source="request")
 
 
 class VerificationReader(CallReader):
@@ -126,6 +149,20 @@ PROVIDER = Provider(
             methods=("GET",),
             path=LazyPattern(_ACCOUNT + r"/Calls/(?P<sid>[^/]+)\.json"),
             reader=PhoneCallReader,
+        ),
+        Endpoint(
+            operation="calls",
+            kind="message",
+            methods=("POST",),
+            path=LazyPattern(_ACCOUNT + r"/Calls\.json"),
+            reader=PhoneCallReader,
+        ),
+        Endpoint(
+            operation="lookups",
+            kind="other",
+            methods=("GET",),
+            path=LazyPattern(r"/v[12]/PhoneNumbers/(?P<number>[^/]+)"),
+            reader=LookupReader,
         ),
         Endpoint(
             operation="verification_check",

@@ -25,7 +25,7 @@ from llmobserve.providers.openai_shape import (
     token_usage,
 )
 from llmobserve.providers.openai_shape.reader import ShapeReader
-from llmobserve.providers.quantities import Counters, as_mapping, usage_of, with_units
+from llmobserve.providers.quantities import Counters, as_mapping, as_quantity, usage_of, with_units
 from llmobserve.providers.sockets import LazyReader, SocketEndpoint
 from llmobserve.providers.xai_messages import in_json, spoken
 from llmobserve.wire import CallKind, Quantity, Usage
@@ -110,6 +110,44 @@ class _Deferred(_Chat):
         out = super().reading(ended_early=ended_early)
         out.remote_id = self.match.groupdict().get("job")
         out.pending = self._body is None or not self._body.get("choices")
+        return out
+
+
+class _Ordered(ShapeReader):
+    """The order of a video, which is charged where it is fetched."""
+
+    def reading(self, *, ended_early: bool = False) -> Reading:
+        """The facts so far."""
+        out = self.base_reading()
+        out.pending = not self.failed
+        return out
+
+
+class _Video(_Cost):
+    """A look at a video: its seconds and its charge once it is done."""
+
+    _object: Mapping[str, Any] = {}
+
+    def take(self, body: Mapping[str, Any]) -> None:
+        """Take the job."""
+        self.take_identity(body)
+        self._object = body
+
+    def reading(self, *, ended_early: bool = False) -> Reading:
+        """The facts so far."""
+        out = self.base_reading()
+        state = self._object.get("status")
+        out.remote_id = self.match.groupdict().get("video")
+        video = as_mapping(self._object.get("video"))
+        seconds = Counters().fraction(video, "duration")
+        out.pending = not video and state not in ("failed", "expired")
+        if state in ("failed", "expired"):
+            out.error_type = str(state)
+            seconds = Decimal(0) if seconds is None else seconds
+        out.usage = usage_of({} if seconds is None else {"output_seconds": as_quantity(seconds)}, self.usage_raw)
+        if out.reported_cost_usd is None and seconds:
+            # A second has the price of its resolution, which only the order says.
+            out.usage = replace(out.usage, source="estimated")
         return out
 
 
@@ -232,6 +270,20 @@ PROVIDER = Provider(
             methods=("GET",),
             path=LazyPattern(r"(?:/[^/]+)*/chat/deferred-completion/(?P<job>[^/]+)"),
             reader=_Deferred,
+        ),
+        Endpoint(
+            operation="videos",
+            kind="video",
+            methods=("POST",),
+            path=LazyPattern(r"/v1/videos/(?:generations|edits|extensions)"),
+            reader=_Ordered,
+        ),
+        Endpoint(
+            operation="videos",
+            kind="video",
+            methods=("GET",),
+            path=LazyPattern(r"/v1/videos/(?P<video>[^/]+)"),
+            reader=_Video,
         ),
         *shape_endpoints(
             _PREFIX,

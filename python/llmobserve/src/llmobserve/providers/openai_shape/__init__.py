@@ -16,6 +16,7 @@ from llmobserve.providers.openai_shape.usage import input_usage, token_usage
 from llmobserve.providers.openai_shape.videos import VideoReader
 
 __all__ = [
+    "BatchReader",
     "ChatReader",
     "DecisionReader",
     "EmbeddingReader",

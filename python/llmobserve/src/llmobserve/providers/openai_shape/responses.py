@@ -163,7 +163,7 @@ def _tool_counts(final: Mapping[str, Any], made_before: Collection[str]) -> dict
     }
     searches = [item for item in done if item.get("type") == "web_search_call"]
     return {
-        "web_search_calls": sum(as_mapping(item.get("action")).get("type") not in _NO_SEARCH for item in searches),
+        "web_search_calls": sum(str(as_mapping(item.get("action")).get("type")) not in _NO_SEARCH for item in searches),
         "file_search_calls": sum(item.get("type") == "file_search_call" for item in done),
         "code_interpreter_sessions": len(containers - set(made_before)),
     }
