@@ -494,3 +494,125 @@ def test_no_proxy(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
         host = "127.0.0.1" if way == "this machine" else "collector.test"
         body = json.dumps({"events": []}).encode()
         assert to_url(f"http://{host}:{collector.port}").post(body).status == 200
+
+
+def test_own_segments_expire_while_the_collector_is_away(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path / "spool"), lambda: dict(SOURCE), limits=Limits(age_s=3600))
+    spool.write([call(1), call(2)])
+    spool.lose("spans_full", 3)
+    spool.close()  # the losses are noted in the segment
+    os.utime(spool.sealed[0], (0, 0))
+    spool.write([call(3)])
+    with Collector(answering(503)) as collector:
+        sender = sender_to(spool, collector)
+        assert not sender.send_all()
+        assert len(files(spool)) == 1
+        skip_wait(sender)
+        assert sender.send_all()
+    assert ids(collector.events()) == ["e3"]
+    assert collector.dropped == {"expired": 2, "spans_full": 3}
+
+
+def test_a_segment_that_the_collector_always_fails_over_does_not_hold_up_the_others(spool: Spool) -> None:
+    for number in range(3):
+        spool.write([call(number)])
+        spool.seal()
+
+    def decide(number: int, batch: dict[str, Any]) -> tuple[int, dict[str, str], dict[str, Any]] | None:
+        return (500, {}, {}) if batch["events"][0]["event_id"] == "e0" else None
+
+    with Collector(decide) as collector:
+        sender = sender_to(spool, collector)
+        for _ in range(4):
+            sender.send_all()
+            skip_wait(sender)
+        assert ids(collector.events()) == ["e1", "e2"]
+        assert len(files(spool)) == 1  # it is not given up
+
+
+def test_what_others_have_left_is_not_held_up_either(spool: Spool) -> None:
+    for number in range(3):
+        other = Spool(str(spool.directory), lambda: {"process_id": "gone"})
+        other.write([call(number)])
+        other.close()
+        os.utime(other.sealed[0], (1_000_000_000 + number, 1_000_000_000 + number))
+    long_ago = Spool(str(spool.directory), lambda: dict(SOURCE), limits=Limits(age_s=10**10))
+
+    def decide(number: int, batch: dict[str, Any]) -> tuple[int, dict[str, str], dict[str, Any]] | None:
+        return (500, {}, {}) if batch["events"][0]["event_id"] == "e0" else None
+
+    with Collector(decide) as collector:
+        sender = sender_to(long_ago, collector)
+        for _ in range(4):
+            sender.send_all(now=True)
+            skip_wait(sender)
+    assert ids(collector.events()) == ["e1", "e2"]
+
+
+def test_a_segment_that_cannot_be_removed_is_sent_once(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a directory that has become read-only."""
+    real = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".seg":
+            raise PermissionError(1, "Operation not permitted")
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    for number in range(2):
+        spool.write([call(number)])
+        spool.seal()
+    with Collector() as collector:
+        sender = sender_to(spool, collector)
+        for _ in range(3):
+            assert sender.send_all(now=True)
+    assert ids(collector.events()) == ["e0", "e1"]
+
+
+def test_a_segment_that_cannot_be_read_does_not_hold_up_the_others(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        spool.write([call(number)])
+        spool.seal()
+    bad, real = spool.sealed[0], Path.read_bytes
+
+    def fail(path: Path) -> bytes:
+        if path == bad:
+            raise OSError(5, "Input/output error")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with Collector() as collector:
+        sender = sender_to(spool, collector)
+        assert sender.send_all()
+        assert ids(collector.events()) == ["e1", "e2"]
+        assert files(spool) == [bad]
+        monkeypatch.undo()
+        assert sender.send_all(now=True)  # it is tried again with what ended processes have left
+    assert ids(collector.events()) == ["e1", "e2", "e0"]
+
+
+def test_a_key_that_was_replaced_in_the_collector_ends_the_pause(spool: Spool) -> None:
+    valid = {"Bearer lo_new"}
+
+    def decide(number: int, batch: dict[str, Any]) -> tuple[int, dict[str, str], dict[str, Any]] | None:
+        return None if collector.requests[number][0]["authorization"] in valid else (401, {}, {})
+
+    spool.write([call(1)])
+    with Collector(decide) as collector:
+        parked = sender_to(spool, collector, "lo_old")
+        assert not parked.send_all()
+        spool.write([call(2)])
+        assert not parked.send_all(now=True)
+        assert parked.state.state == "parked"
+        # Another process that has the new key takes what is complete; the rest follows when the old key is taken again.
+        spool.seal()
+        assert sender_to(Spool(str(spool.directory), lambda: dict(SOURCE)), collector, "lo_new").send_all(now=True)
+        assert ids(collector.events()) == ["e1", "e2"]
+        spool.write([call(3)])
+        valid.add("Bearer lo_old")
+        skip_wait(parked)
+        assert parked.send_all()
+    assert ids(collector.events()) == ["e1", "e2", "e3"]
+    assert not spool.lost
