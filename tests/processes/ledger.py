@@ -100,7 +100,7 @@ class Case:
         return done
 
     def start(self, program: str, **more: str) -> "subprocess.Popen[str]":
-        """Start the text of a program."""
+        """Start the text of a program; what it prints can be read, and it can be written to."""
         path = self.spool.with_name("program.py")
         path.write_text(program)
         return subprocess.Popen(
@@ -140,7 +140,14 @@ class Case:
         assert sum((Decimal(row["cost_usd"]) for row in rows), Decimal(0)) == cost
         if rows:
             assert Decimal(self.collector.get("totals", group_by="model", q=mine)["total"]["spend"]["cost_usd"]) == cost
+        if not may_be_missing:  # a program that is killed may die between numbering a record and writing it
+            for gap in self.health()["gaps"]:
+                assert gap["expected"] == gap["arrived"], gap
         return rows
+
+    def health(self) -> dict[str, Any]:
+        """How complete the collector takes its data of this case to be."""
+        return self.collector.get("health/data", service=self.service)
 
 
 def spooled_records(directory: Path) -> int:
