@@ -18,7 +18,7 @@ from e2e.collector import wait_until
 from processes.gate import Gate
 from processes.ledger import Case, spooled_records
 
-OUTAGE_S = float(os.environ.get("OUTAGE_S", "8"))
+OUTAGE_S = float(os.environ.get("OUTAGE_S", "5"))
 
 LOAD = """
 import json, os, sys, threading, time

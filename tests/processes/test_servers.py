@@ -132,7 +132,7 @@ def test_celery_workers_that_live_for_one_task(case: Case, tmp_path: Path) -> No
     environ = case.environ(BROKER=str(tmp_path))
     send = "import tasks\nfor number in range(20): tasks.work.delay(number)"
     subprocess.run([sys.executable, "-c", send], cwd=tmp_path, env=environ, check=True, timeout=60)
-    command = [str(BIN / "celery"), "-A", "tasks", "worker", "--pool=prefork", "--concurrency=4"]
+    command = [str(BIN / "celery"), "-A", "tasks", "worker", "--pool=prefork", "--concurrency=8"]
     command += ["--max-tasks-per-child=1", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     with subprocess.Popen(
         [*command, "--loglevel=ERROR"], cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL

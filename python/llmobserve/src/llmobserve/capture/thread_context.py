@@ -53,9 +53,12 @@ def uninstall() -> None:
 
 
 def _replace(owner: type, name: str, make_wrapper: Callable[[Any], Any]) -> None:
-    patch = apply(owner, name, make_wrapper)
-    if patch is not None:
-        _patches.append(patch)
+    with _PROPAGATE:
+        # gevent's Thread inherits `start` of the interpreter's, which it has put in its place.
+        definer = next(base for base in owner.__mro__ if name in base.__dict__)
+        patch = apply(definer, name, make_wrapper)
+        if patch is not None:
+            _patches.append(patch)
 
 
 def _around_start(original: Callable[..., Any]) -> Callable[..., Any]:
