@@ -1,16 +1,21 @@
-"""`llmobserve doctor`: shows what is set, hooked and waiting, and whether the collector takes our key."""
+"""`llmobserve doctor`: what is set, covered and waiting, and whether the collector takes our key."""
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, fields
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from warnings import catch_warnings, simplefilter
 
 from llmobserve import capture
+from llmobserve.capture import PatchHealth
+from llmobserve.capture.libraries import LIBRARIES
+from llmobserve.cli.coverage import client_coverage, library_coverage, uncovered
+from llmobserve.cli.self_test import self_test
 from llmobserve.settings import SettingError, Settings, load
 from llmobserve.spool.directory import spool_state, statuses
 from llmobserve.transport import TransportError
@@ -30,13 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 when all is well, 1 when there is a problem, 2 when a setting is wrong."""
     parser = argparse.ArgumentParser(prog="llmobserve doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object for machines")
+    parser.add_argument(
+        "--self-test", action="store_true", help="make a call through each installed library, to a server in here"
+    )
+    parser.add_argument("--offline", action="store_true", help="do not ask the collector: for builds")
     options = parser.parse_args(arguments)
     try:
         settings = load()
     except SettingError as error:
         print(error, file=sys.stderr)
         return 2
-    report = examine(settings)
+    report = examine(settings, offline=options.offline, test=options.self_test)
     if options.json:
         print(json.dumps(report, ensure_ascii=False))
     else:
@@ -44,48 +53,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if report["problems"] else 0
 
 
-def examine(settings: Settings) -> dict[str, Any]:
-    """Everything the command shows, with the list of `problems`."""
+def examine(settings: Settings, *, offline: bool = False, test: bool = False) -> dict[str, Any]:
+    """Everything the command shows, with the list of `problems`.
+
+    `offline`: without the collector, which is `None` then. `test`: with a call through each library.
+    """
     directory = Path(settings.spool_dir)
+    health = _health(settings)
     report: dict[str, Any] = {
         "settings": _shown(settings),
         "spool": asdict(spool_state(directory)),
         "processes": statuses(directory),
-        "libraries": _libraries(settings),
-        "collector": _ask_collector(settings),
+        "libraries": library_coverage(health),
+        "clients": client_coverage(health),
+        "not_covered": uncovered(),
+        "self_test": self_test(settings) if test else None,
+        "collector": None if offline else _ask_collector(settings),
     }
     report["problems"] = list(_problems(report))
+    report["notes"] = list(_notes(report))
     return report
 
 
 def _shown(settings: Settings) -> dict[str, Any]:
-    shown = {**asdict(settings), "hosts": dict(settings.hosts)}
+    shown: dict[str, Any] = {
+        field.name: _plain(getattr(settings, field.name)) for field in fields(settings) if field.name != "api_key"
+    }
     key = settings.api_key
-    if key is not None:
-        shown["api_key"] = f"{key[:4]}…{key[-4:]}" if len(key) >= 16 else "…"
+    shown["api_key"] = key if key is None else f"{key[:4]}…{key[-4:]}" if len(key) >= 16 else "…"
     return shown
 
 
-def _libraries(settings: Settings) -> list[dict[str, Any]]:
+def _plain(value: Any) -> Any:
+    """A setting as JSON has it."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, str]", value))
+    if isinstance(value, (frozenset, set, tuple, list)):
+        return sorted(cast("Iterable[str]", value))
+    return value.__qualname__ if callable(value) and hasattr(value, "__qualname__") else value
+
+
+def _health(settings: Settings) -> list[PatchHealth]:
     """Hooks as they would be set in an application of this environment; imports the hooked libraries to find out."""
     was_on = bool(capture.health())
     if not was_on:
         capture.install(sink=lambda call, content, snapshot: None, settings=settings)
     try:
-        for library in sorted({entry.library for entry in capture.health()}):
-            if _version(library) is not None:
-                import_module(library)
-        return [{**asdict(entry), "installed": _version(entry.library)} for entry in capture.health()]
+        for name in dict.fromkeys(name for library in LIBRARIES for name in library.modules):
+            # A part may need another distribution, or be on its way out.
+            with suppress(ImportError), catch_warnings():
+                simplefilter("ignore")
+                import_module(name)
+        return capture.health()
     finally:
         if not was_on:
             capture.uninstall()
-
-
-def _version(library: str) -> str | None:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return None
 
 
 def _ask_collector(settings: Settings) -> dict[str, Any]:
@@ -105,11 +127,7 @@ def _ask_collector(settings: Settings) -> dict[str, Any]:
 def _problems(report: Mapping[str, Any]) -> Iterator[str]:
     if not report["settings"]["enabled"]:
         yield "Recording is switched off (LLMOBSERVE_DISABLED)."
-    collector = report["collector"]
-    if not collector["reachable"]:
-        yield f"The collector does not answer at {report['settings']['collector_url']}: {collector['detail']}."
-    elif not collector["accepted"]:
-        yield f"The collector refuses our batches: {collector['detail']}."
+    yield from _problems_of_collector(report)
     spool = report["spool"]
     if not spool["writable"]:
         yield f"The spool directory {report['settings']['spool_dir']} cannot be written."
@@ -120,8 +138,35 @@ def _problems(report: Mapping[str, Any]) -> Iterator[str]:
     for entry in report["libraries"]:
         if entry["state"] in {"degraded", "missing"}:
             yield f"{entry['library']} {entry['version']}: {entry['target']} is {entry['state']}: {entry['detail']}."
+    for test in report["self_test"] or ():
+        if not test["seen"]:
+            yield f"Self-test of {test['name']} {test['version'] or ''}: {test['detail']}."
     for process in report["processes"]:
         yield from _problems_of_process(process)
+
+
+def _notes(report: Mapping[str, Any]) -> Iterator[str]:
+    """What is worth knowing and no reason to fail."""
+    untested = {
+        (row["library"], row["installed"], row["tested"]) for row in report["libraries"] if row["is_tested"] is False
+    }
+    for library, found, tested in sorted(untested):
+        yield f"{library} {found} is not among the tested versions ({tested}). `--self-test` says whether it is seen."
+    for gap in report["not_covered"]:
+        yield f"{gap['distribution']} {gap['version']} is not covered: {gap['why']}. Use {gap['instead']}."
+    for client in report["clients"]:
+        if client["unless"]:
+            yield f"Of {client['client']} not covered: {client['unless']}."
+
+
+def _problems_of_collector(report: Mapping[str, Any]) -> Iterator[str]:
+    collector = report["collector"]
+    if collector is None:
+        return
+    if not collector["reachable"]:
+        yield f"The collector does not answer at {report['settings']['collector_url']}: {collector['detail']}."
+    elif not collector["accepted"]:
+        yield f"The collector refuses our batches: {collector['detail']}."
 
 
 def _problems_of_process(process: Mapping[str, Any]) -> Iterator[str]:
@@ -139,7 +184,7 @@ def _problems_of_process(process: Mapping[str, Any]) -> Iterator[str]:
 def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield "Settings"
     for name, value in report["settings"].items():
-        yield f"  {name:<18} {'not set' if value is None or value == {} else value}"
+        yield f"  {name:<18} {'not set' if value in (None, {}, []) else value}"
     spool = report["spool"]
     yield "Spool"
     yield f"  {spool['segments']} files, {spool['bytes']} bytes; {spool['orphans']} left by ended processes"
@@ -153,13 +198,34 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield "  none has left word"
     yield "Libraries"
     for entry in report["libraries"]:
-        what = entry["state"] if entry["installed"] else "not installed"
-        yield f"  {entry['library']:<10} {entry['installed'] or '':<10} {entry['target']:<45} {what}"
+        is_there = entry["installed"] or entry["state"] != "waiting"
+        what = entry["state"] if is_there else "not installed"
+        yield f"  {entry['library']:<16} {entry['installed'] or '':<10} {entry['target']:<45} {what}"
+    yield "Client libraries"
+    for client in report["clients"]:
+        covered = f"covered by {', '.join(client['by'])}" if client["covered"] else "NOT covered"
+        broken = f"; not by {', '.join(client['broken'])}" if client["broken"] else ""
+        yield f"  {client['client']:<20} {client['version']:<10} {covered}{broken}"
+    yield from _test_lines(report["self_test"])
     yield "Collector"
-    collector = report["collector"]
-    answers = "answers" if collector["reachable"] else "does not answer"
-    yield f"  {answers}, {'takes our batches' if collector['accepted'] else 'takes no batches from us'}"
+    yield f"  {_collector_line(report['collector'])}"
     yield ""
+    yield from (f"Note: {note}" for note in report["notes"])
     yield from (f"Problem: {problem}" for problem in report["problems"])
     if not report["problems"]:
         yield "No problems."
+
+
+def _test_lines(tests: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
+    if tests is None:
+        return
+    yield "Self-test"
+    for test in tests:
+        yield f"  {test['name']:<24} {test['version'] or '':<10} {'seen' if test['seen'] else 'NOT SEEN'}"
+
+
+def _collector_line(collector: Mapping[str, Any] | None) -> str:
+    if collector is None:
+        return "not asked"
+    answers = "answers" if collector["reachable"] else "does not answer"
+    return f"{answers}, {'takes our batches' if collector['accepted'] else 'takes no batches from us'}"
