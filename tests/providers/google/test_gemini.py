@@ -304,3 +304,12 @@ class TestRealClient:
             client.models.generate_content(model="gemini-2.5-flash", contents="Hello")
         assert calls.one.error is not None
         assert (calls.one.status, calls.one.error.type) == ("error", "INVALID_ARGUMENT")
+
+
+def test_an_answer_that_breaks_off_with_an_error_is_not_complete() -> None:
+    started = chunk("Hello", {"promptTokenCount": 4, "totalTokenCount": 4})
+    broken = {"error": {"code": 503, "status": "UNAVAILABLE", "message": "busy"}}
+    answer = recorded(STREAM_URL, request=ASKED, body=[started, broken])
+    # "Hello" is five bytes.
+    assert units(answer) == {"input_text_tokens": 4, "output_text_tokens": 2}
+    assert (answer["cost"]["state"], answer["error"]["type"]) == ("estimated", "UNAVAILABLE")

@@ -4,6 +4,7 @@ from typing import Any
 
 import openai
 import pytest
+from loopback.exchanges import recorded as recorded_by_explain
 from loopback.openai_bodies import CHAT_USAGE, chat_chunks, chat_completion
 from loopback.rig import Recorded, observed
 from loopback.server import Answer, Loopback, event_stream, json_answer, sse
@@ -173,12 +174,46 @@ def test_explicit_zero_is_a_real_zero() -> None:
     assert recorded.units == {"input_text_tokens": 9, "output_text_tokens": 0}
 
 
+def explained(body: Any, content_type: str = "application/json") -> dict[str, Any]:
+    url = "https://api.openai.com/v1/chat/completions"
+    return recorded_by_explain(url, request={"model": "gpt-4o"}, body=body, content_type=content_type)
+
+
 def test_unknown_fields_are_kept_raw_and_do_no_harm() -> None:
     usage = {**CHAT_USAGE, "new_kind_of_tokens": 5, "nested": {"a": {"b": [1, 2]}}}
     _, recorded = ask(json_answer(chat_completion(usage=usage, brand_new={"x": 1})))
     assert recorded.units["input_text_tokens"] == 56
     assert recorded.one.usage.raw["new_kind_of_tokens"] == 5
     assert recorded.one.usage.flags == ()
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": "8", "completion_tokens": "2"}, (8, 2)),
+        ({"prompt_tokens": 8.0, "completion_tokens": 2.0, "total_tokens": 10.0}, (8, 2)),
+        ({"completion_tokens": 2, "total_tokens": 10}, (8, 2)),
+        ({"prompt_tokens": 8, "total_tokens": 10}, (8, 2)),
+        ({"prompt_tokens": 8, "completion_tokens": None, "total_tokens": 10}, (8, 2)),
+        ({"input_tokens": 8, "output_tokens": 2, "total_tokens": None, "input_tokens_details": None}, (8, 2)),
+    ],
+)
+def test_strange_but_complete_usage(usage: Any, expected: tuple[int, int]) -> None:
+    told = explained(chat_completion(usage=usage))
+    assert told["usage"]["units"] == {"input_text_tokens": expected[0], "output_text_tokens": expected[1]}
+    assert (told["usage"]["source"], told["usage"].get("flags")) == ("response", None)
+
+
+def test_an_output_without_its_input_is_doubted() -> None:
+    told = explained(chat_completion(usage={"completion_tokens": 2}))
+    assert (told["usage"]["flags"], told["cost"]["state"]) == (["malformed"], "estimated")
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/json", "text/event-stream"])
+def test_a_stream_is_known_by_its_look_where_its_type_is_wrong(content_type: str) -> None:
+    body = b"".join(chat_chunks("Hello", usage=CHAT_USAGE)).decode()
+    told = explained(body, content_type=content_type)
+    assert (told["usage"]["source"], told["stream"]) == ("response", True)
 
 
 @pytest.mark.parametrize(

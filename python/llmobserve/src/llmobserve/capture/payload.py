@@ -26,6 +26,7 @@ HOLD_BYTES = 1024 * 1024
 _USAGE_OBJECT = re.compile(
     r'"(usage|model|id|usageMetadata|modelVersion|responseId|usage_info|meta|billed_units|metrics)"\s*:\s*'
 )
+_EVENTS = re.compile(rb"\s*(?:data:|event:|: )")
 _USAGE_KEYS = frozenset({"usage", "usageMetadata", "usage_info", "meta"})
 _LINE_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json"})
 
@@ -205,9 +206,18 @@ class Payload:
             try:
                 body = json.loads(_without_bulk(plain, self._endpoint.bulk_keys))
             except (ValueError, RecursionError):
+                if _EVENTS.match(plain) is not None:
+                    return self._finish_unnamed_stream(plain)
                 body = _plain_json(plain) if self._endpoint.bulk_keys else None
         self.reader.read_body(body, self._status, self._headers)
         return body is not None
+
+    def _finish_unnamed_stream(self, plain: bytes) -> bool:
+        """Take server-sent events whose content type did not say what they are."""
+        self.mode, self._framer = "stream", SseFramer()
+        self._feed_stream(plain)
+        self._finish_stream()
+        return self.reader.terminal
 
     def take_unreadable(self) -> None:
         """Tell the reader that there is an answer whose body is no JSON or was not kept."""
@@ -233,7 +243,7 @@ def _form_of(content_type: str, stream_format: StreamFormat, failed: bool) -> tu
         from llmobserve.capture.binary_framing import JsonArrayFramer
 
         return "stream", JsonArrayFramer
-    return "json" if is_json or not kind else "binary", None
+    return "json" if is_json or kind in ("", "text/plain") else "binary", None
 
 
 def _ignore(chunk: bytes) -> None:

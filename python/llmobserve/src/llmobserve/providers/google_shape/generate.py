@@ -122,7 +122,8 @@ class GenerateReader(OwnReader):
             counts["web_search_calls"] = sum(len(queries) for queries in self._queries.values())
         if self._maps:
             counts["map_queries"] = 1
-        flags = ("partial",) if ended_early and not self._terminal else ()
+        broken = self.error is not None or (ended_early and not self._terminal)
+        flags = ("partial",) if broken else ()
         if flags and raw.get("candidatesTokenCount") is None and self.output_bytes:
             usage = self._with_output_seen(usage)
         if is_measured(self.response_id) and not flags:

@@ -27,8 +27,7 @@ def token_usage(raw: Any, *, text_output: bool = True, cached_key: str | None = 
     fields = cast("dict[str, Any]", raw)
     units: dict[str, Quantity] = {}
     details: dict[str, Quantity] = {}
-    total_in = counters.required(fields, "prompt_tokens" if "prompt_tokens" in fields else "input_tokens")
-    total_out = counters.required(fields, "completion_tokens" if "completion_tokens" in fields else "output_tokens")
+    total_in, total_out = _totals(counters, fields)
     consistent = _total_agrees(counters, fields, total_in, total_out)
     cached = counters.whole(fields, cached_key) if cached_key is not None else None
     if total_in is not None and not _split_input(counters, fields, total_in, cached, units):
@@ -39,6 +38,26 @@ def token_usage(raw: Any, *, text_output: bool = True, cached_key: str | None = 
     if counters.malformed:
         flags += ("malformed",)
     return usage_of(units, fields, details=details, flags=flags)
+
+
+def _totals(counters: Counters, fields: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Tokens in and out. One that is not stated is what the other leaves of the total."""
+    into = "prompt_tokens" if "prompt_tokens" in fields else "input_tokens"
+    out_of = "completion_tokens" if "completion_tokens" in fields else "output_tokens"
+    total_in, total_out = counters.whole(fields, into), counters.whole(fields, out_of)
+    total = None if counters.malformed else counters.whole(fields, "total_tokens")
+    if total_in is None and total_out is not None:
+        if total is not None and total >= total_out:
+            return total - total_out, total_out
+        counters.malformed = True
+    elif total_in is not None and total_out is None and total is not None and total >= total_in:
+        absent = out_of not in fields and total == total_in
+        return total_in, None if absent else total - total_in
+    elif total_in is not None:
+        counters.required(fields, out_of)
+    else:
+        counters.required(fields, into)
+    return total_in, total_out
 
 
 def _total_agrees(counters: Counters, fields: Mapping[str, Any], total_in: int | None, total_out: int | None) -> bool:
