@@ -18,7 +18,7 @@ Durability = Literal["write", "fsync"]
 Redactor = Callable[..., Any]
 """Gets a text and its `llmobserve.privacy.Origin`; gives the text to record, `None` to leave it out."""
 
-INSTRUMENTORS = ("claude_agent_sdk", "mongodb", "pinecone", "redis")
+INSTRUMENTORS = ("azure_speech", "claude_agent_sdk", "mongodb", "pinecone", "redis")
 """Libraries whose bytes no transport in Python moves: their own methods are hooked."""
 COVERED = ("anthropic", "cohere", "elevenlabs", "gemini", "openai", "stripe", "twilio", "voyage")
 """Libraries of which the transports show everything: their names are accepted and change nothing."""

@@ -151,8 +151,11 @@ class Exchange:
             self.endpoint, status, headers, self.open_reader, want_content=self.engine.capture_content
         )
 
-    def answered_by(self, answer: Answer) -> None:
-        """Say that the answer does not come as bytes and through `feed`, but is what `answer` has at the end."""
+    def answered_by(self, answer: Answer | None) -> None:
+        """Say that the answer does not come as bytes and through `feed`, but is what `answer` has at the end.
+
+        `None` takes that back: there is no answer.
+        """
         self._answer = answer
 
     def watch(self, response: Any) -> None:

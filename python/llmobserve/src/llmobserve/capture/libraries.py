@@ -58,6 +58,12 @@ LIBRARIES = (
         "llmobserve.capture.claude_agent_hooks:ClaudeAgentHooks",
         "claude_agent_sdk",
     ),
+    Library(
+        "azure.cognitiveservices.speech",
+        ("azure.cognitiveservices.speech.speech",),
+        "llmobserve.capture.azure_speech_hooks:AzureSpeechHooks",
+        "azure_speech",
+    ),
     Library("redis", _REDIS, "llmobserve.capture.redis_hooks:RedisHooks", "redis"),
     Library("pymongo", _PYMONGO, "llmobserve.capture.pymongo_hooks:PymongoHooks", "mongodb"),
 )

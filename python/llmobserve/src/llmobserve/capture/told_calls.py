@@ -12,7 +12,7 @@ from llmobserve.capture.exchange import Exchange
 from llmobserve.guard import guarded
 from llmobserve.providers.base import OWN_PROTOCOL, Reader
 
-__all__ = ["answered", "begin", "run", "run_async", "started_before"]
+__all__ = ["answered", "begin", "refused", "run", "run_async", "started_before", "told_so_far"]
 
 _BEGIN = guarded("capture.begin")
 _END = guarded("capture.end")
@@ -124,6 +124,19 @@ def answered(exchange: Exchange, body: Any, *, http_status: int | None = None, c
             exchange.closed()
         else:
             exchange.exhausted()
+
+
+def told_so_far(exchange: Exchange, body: Any) -> None:
+    """Say what counts if nobody ends the call. `body` as for `answered`."""
+    exchange.answered_by(_Answer(exchange, body, _SUCCESS, complete=False))
+
+
+def refused(exchange: Exchange, kind: str, message: str | None, *, http_status: int | None) -> None:
+    """End a call that failed. `http_status`: the one that says the same, `None` when none does."""
+    with _END:
+        exchange.http_status = http_status
+        exchange.answered_by(None)
+        exchange.refused(kind, message)
 
 
 def run(exchange: Exchange | None, call: Callable[[], _T], body_of: Callable[[_T], Any]) -> _T:

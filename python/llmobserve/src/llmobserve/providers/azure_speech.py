@@ -1,4 +1,4 @@
-"""Azure Speech over REST. The Speech SDK is native code and out of reach of the transports.
+"""Azure Speech over REST, and as the Speech SDK is told what to say and tells what it heard.
 
 Speech is billed by the characters of the SSML text without the `speak` and `voice` elements, ideographs twice;
 recognition by the length of the audio
@@ -9,7 +9,7 @@ import re
 from decimal import Decimal
 
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
-from llmobserve.providers.call_reader import CallReader, seconds_of
+from llmobserve.providers.call_reader import CallReader, seconds_of, text_or_none
 from llmobserve.wire import Quantity
 
 __all__ = ["PROVIDER", "billed_characters"]
@@ -31,21 +31,25 @@ class SpeechReader(CallReader):
 
     def identify(self, out: Reading) -> None:
         """Voices cost the same but for the high-definition ones."""
-        ssml = self.request.body if isinstance(self.request.body, str) else ""
-        voice = _VOICE_NAME.search(ssml)
+        named = _VOICE_NAME.search(self.request.body) if isinstance(self.request.body, str) else None
+        voice = named[1] if named is not None else text_or_none(self.asked.get("voice"))
         out.request_model = "neural"
         if voice is not None:
-            out.dimensions["voice"] = voice[1]
-            if ":" in voice[1] or "HD" in voice[1]:
+            out.dimensions["voice"] = voice
+            if ":" in voice or "HD" in voice:
                 out.request_model = "neural-hd"
 
     def describe(self, out: Reading, *, ended_early: bool) -> None:
-        """Characters of the SSML."""
-        ssml = self.request.body
-        units: dict[str, Quantity] = {"input_characters": billed_characters(ssml)} if isinstance(ssml, str) else {}
+        """Characters of the SSML, or of a plain text."""
+        ssml, text = self.request.body, text_or_none(self.asked.get("text"))
+        units: dict[str, Quantity] = {}
+        if isinstance(ssml, str):
+            units["input_characters"] = billed_characters(ssml)
+        elif text is not None:
+            units["input_characters"] = len(text) + len(_IDEOGRAPH.findall(text))
         out.usage = self.usage(units, "request")
         if self.want_content:
-            out.input = ssml
+            out.input = ssml if text is None else text
 
 
 class RecognitionReader(CallReader):
