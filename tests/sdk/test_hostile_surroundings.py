@@ -100,3 +100,19 @@ def test_a_call_that_cannot_be_read_is_still_a_call(owner: Any, name: str, monke
     if name == "answered":
         return
     assert (call.status, call.http_status) == ("ok", 200)
+
+
+@pytest.mark.usefixtures("defects_are_swallowed")
+def test_a_call_that_cannot_be_written_is_counted_as_lost() -> None:
+    transport = MemoryTransport()
+    with Loopback(json_answer(chat_completion())) as server:
+        llmobserve.observe(transport=transport, hosts={server.netloc: "openai"})
+        ask(server)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("llmobserve.recorder.record_to_json", fail)
+            assert ask(server) == chat_completion()["id"]
+        status = llmobserve.status()
+        assert status is not None
+        llmobserve.shutdown()
+    assert status["lost"] == {"not_encodable": 1}
+    assert len([event for event in transport.events if event["type"] == "call"]) == 1

@@ -121,9 +121,12 @@ class Recorder:
             if not around.announced:
                 with _ANNOUNCE:
                     payloads += self._announcements(around, snapshot)
+            around_it = len(payloads)
             with _ENCODE:
                 payloads.append(record_to_json(call, next(self._sequence)))
                 self._count(call)
+            if len(payloads) == around_it:
+                self.spool.refuse("not_encodable")
             if content is not None:
                 with _CONTENT:
                     payloads += self._content_record(content)
@@ -165,13 +168,13 @@ class Recorder:
         payload = record_to_json(content)
         if len(payload) <= _RECORD_BYTES:
             return [payload]
-        self.spool.lose("content_too_big")
+        self.spool.refuse("content_too_big")
         return []
 
     def span_ended(self, span: OpenSpan) -> None:
         """Keep an ended span until the next tick. Cheap; beyond 50,000 waiting spans it is dropped and counted."""
         if len(self._ended) >= _SPANS_IN_MEMORY:
-            self.spool.lose("spans_full")
+            self.spool.refuse("spans_full")
             return
         self._ended.append(span)
         self._wake()

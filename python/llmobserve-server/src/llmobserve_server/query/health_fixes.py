@@ -24,7 +24,7 @@ _MEMORY_FULL = (
 )
 _REFUSED = (
     "The collector, or something between, refused the batch for good.",
-    "`llmobserve doctor` on the sender says where the refused records are kept, each with its reason.",
+    "`llmobserve dead-letters` on the sender shows the refused records and their reasons; `retry` sends them again.",
 )
 _LOSSES = {
     "spool_full": _SPOOL_FULL,
@@ -34,6 +34,14 @@ _LOSSES = {
     ),
     "memory_full": _MEMORY_FULL,
     "memory_full_content": ("Prompts and answers were left out to keep room for calls in memory.", _MEMORY_FULL[1]),
+    "not_written": (
+        "The process ended while its spool could not be written and the collector did not answer.",
+        _MEMORY_FULL[1],
+    ),
+    "not_encodable": (
+        "A call could not be written as JSON, which is a defect of the SDK.",
+        "`llmobserve doctor` on the sender tells of the error; upgrade, or report it.",
+    ),
     "content_too_big": (
         "A prompt or answer was larger than 1 MB; the call itself was recorded.",
         "Nothing is missing from costs. Send smaller contents if they have to be seen.",
