@@ -30,8 +30,12 @@ __all__ = [
     "use",
 ]
 
-LONGEST_LABEL = 8192
-"""Characters of a name, id, tag or metadata value that are kept; the collector keeps no more."""
+LONGEST_LABEL = 512
+"""Characters of a name, id or tag that are kept; the collector keeps no more."""
+LONGEST_VALUE = 8192
+"""The same of a metadata value."""
+_MARGIN = 4096
+"""Looked at beyond a cut: a secret that the cut goes through would not be known for one."""
 
 
 class Origin(NamedTuple):
@@ -119,14 +123,12 @@ def is_secret_name(name: str) -> bool:
 
 
 @lru_cache(maxsize=2048)
-def label(text: str) -> str:
-    """A name, id, tag or metadata value as it may leave the process: cut, without secrets, and always valid Unicode."""
+def label(text: str, longest: int = LONGEST_LABEL) -> str:
+    """A name, id or tag as it may leave the process: cut, without secrets, and always valid Unicode."""
+    text = text[: longest + _MARGIN]
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
-    if len(text) > LONGEST_LABEL:
-        text = clean(text[: LONGEST_LABEL + 4096], "label")[:LONGEST_LABEL]
-        return text
-    return clean(text, "label")
+    return clean(text, "label")[:longest]
 
 
 def labels(values: Mapping[Any, Any]) -> dict[str, str]:
@@ -138,7 +140,7 @@ def labels(values: Mapping[Any, Any]) -> dict[str, str]:
             note("label")
             out[name] = REPLACED
         else:
-            out[name] = label(text_of(value))
+            out[name] = label(text_of(value), LONGEST_VALUE)
     return out
 
 

@@ -299,7 +299,7 @@ def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
             ):
                 plain[name] = value
             else:
-                plain[name] = privacy.label(text_of(value)[: 2 * _ATTRIBUTE_CHARACTERS])[:_ATTRIBUTE_CHARACTERS]
+                plain[name] = privacy.label(text_of(value), _ATTRIBUTE_CHARACTERS)
         return plain
     plain["llmobserve.note"] = "attributes cannot be read"
     return plain

@@ -7,11 +7,12 @@ interleaved generators keep their own parents. Exceptions pass through as they a
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
 from functools import partial, wraps
 from inspect import isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction, isroutine
+from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args, overload
 
 from llmobserve.context import OpenSpan, Snapshot, end, enter, enter_run, innermost, leave, put, run_of
-from llmobserve.guard import text_of
+from llmobserve.guard import guarded, text_of
 from llmobserve.wire import SpanKind
 
 __all__ = ["Run", "Section", "agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"]
@@ -20,6 +21,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S", bound="_Scope")
 Enter = Callable[[], tuple[OpenSpan, Snapshot]]
 
+_MOST_LABELS = 64
+"""The collector keeps no more tags and no more metadata."""
+_LABELS = guarded("sections.labels")
 _KINDS = frozenset(kind for kind in get_args(SpanKind) if kind != "run")
 
 
@@ -144,10 +148,27 @@ def run(
         if value is not None:
             changes[key] = text_of(value)
     if tags is not None:
-        changes["tags"] = tuple(map(text_of, tags))
+        changes["tags"] = _tags_of(tags)
     if metadata is not None:
-        changes["metadata"] = {text_of(key): text_of(value) for key, value in metadata.items()}
+        changes["metadata"] = _metadata_of(metadata)
     return Run(text_of(name), None if run_id is None else text_of(run_id), changes)
+
+
+def _tags_of(tags: Any) -> tuple[str, ...]:
+    """The first 64; what is no collection is one tag."""
+    with _LABELS:
+        if not isinstance(tags, str) and isinstance(tags, Iterable):
+            return tuple(text_of(tag) for tag in islice(cast("Iterable[Any]", tags), _MOST_LABELS))
+        return (text_of(tags),)
+    return ()
+
+
+def _metadata_of(metadata: Any) -> dict[str, str]:
+    """The first 64 entries; nothing of what is no mapping."""
+    with _LABELS:
+        pairs = islice(cast("Mapping[Any, Any]", metadata).items(), _MOST_LABELS)
+        return {text_of(key): text_of(value) for key, value in pairs}
+    return {}
 
 
 class _Decorator:

@@ -21,7 +21,8 @@ _MARGIN = 8 * 1024
 """Looked at beyond a cut and then thrown away: a secret that the cut goes through would not be known for one."""
 _EVENT_CAP = 960 * 1024
 """Bytes of JSON; the rest up to 1 MB is for what is around it."""
-_DEPTH = 64
+_DEPTH = 48
+"""The collector takes no record that is nested deeper than 64 levels, with what is around the content."""
 _KEY_CHARACTERS = 200
 _NUMBERS = 64
 _DATA_URL_LOOKED_AT = 1024
