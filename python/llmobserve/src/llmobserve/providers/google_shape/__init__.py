@@ -1,6 +1,7 @@
 """Google's shapes, shared by the Gemini API and Vertex AI: endpoints and their readers."""
 
 from llmobserve.providers.base import Endpoint, LazyPattern
+from llmobserve.providers.google_shape.batches import BatchReader, CacheReader
 from llmobserve.providers.google_shape.embed import EmbedReader, PredictEmbeddingReader
 from llmobserve.providers.google_shape.generate import GenerateReader
 from llmobserve.providers.google_shape.interactions import InteractionReader
@@ -63,6 +64,28 @@ def google_endpoints(model: str, place: str) -> tuple[Endpoint, ...]:
             methods=_POST,
             path=LazyPattern(model + r":predictLongRunning"),
             reader=LongRunningReader,
+        ),
+        Endpoint(
+            operation="cachedContents",
+            kind="other",
+            methods=("POST", "PATCH"),
+            path=LazyPattern(place + r"/cachedContents(?:/(?P<cache>[^/:]+))?"),
+            reader=CacheReader,
+        ),
+        Endpoint(
+            operation="batches",
+            kind="llm",
+            methods=_POST,
+            path=LazyPattern(model + r":(?:batchGenerateContent|asyncBatchEmbedContent)"),
+            reader=BatchReader,
+        ),
+        Endpoint(
+            operation="batches",
+            kind="llm",
+            methods=("GET",),
+            path=LazyPattern(place + r"/batches/(?P<batch>[^/:]+)"),
+            reader=BatchReader,
+            bulk_keys=(b"values",),
         ),
         Endpoint(
             operation="interactions",
