@@ -6,10 +6,12 @@ from llmobserve.wrapped_clients import observed_class, wrap_anthropic
 
 if TYPE_CHECKING:
     from anthropic import Anthropic, AsyncAnthropic
-else:
-    import anthropic
-
-    Anthropic = observed_class(anthropic.Anthropic, __name__)
-    AsyncAnthropic = observed_class(anthropic.AsyncAnthropic, __name__)
 
 __all__ = ["Anthropic", "AsyncAnthropic", "wrap_anthropic"]
+
+
+def __getattr__(name: str) -> object:
+    # Only now the library is imported: it may not be installed, which the application is then told.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, observed_class("anthropic", name, __name__))

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 from llmobserve.capture.wrapped import WRAPPED
@@ -143,10 +144,14 @@ def _class_for(kind: type) -> type:
     return type(kind.__name__, (base, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
-def observed_class(kind: type[_T], module: str) -> type[_T]:
-    """A subclass of a client class whose instances are wrapped from the start, to stand in `module`."""
-    made = type(kind.__name__, (_class_for(kind),), {"__module__": module, "__doc__": kind.__doc__})
-    return cast("type[_T]", made)
+def observed_class(library: str, name: str, module: str) -> type:
+    """A subclass of a client class of the library whose instances are wrapped from the start, to stand in `module`.
+
+    Raises:
+        ImportError: the library is not installed.
+    """
+    kind: type = getattr(import_module(library), name)
+    return type(name, (_class_for(kind),), {"__module__": module, "__doc__": kind.__doc__})
 
 
 def _wrapped(library: str, client: _T, labels: _Labels | None) -> _T:
