@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from llmobserve import guard
+
 # Inherited by every process that a test starts.
 os.environ["LLMOBSERVE_RAISE_INTERNAL"] = "1"
 for _name in [name for name in os.environ if name.startswith("LLMOBSERVE_")]:
@@ -38,6 +40,13 @@ def own_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     monkeypatch.setenv("LLMOBSERVE_SPOOL_DIR", str(base / "spool"))
     monkeypatch.setenv("LLMOBSERVE_DATA_DIR", str(base / "data"))
     return base
+
+
+@pytest.fixture(autouse=True)
+def own_internal_errors() -> None:
+    """A process reports the errors that it swallowed: those of other tests are not this one's."""
+    guard._counts.clear()
+    guard._last.clear()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 NIGHTLY_TREE = [
     # level, name, cost with all below it: a tilde where part of it is estimated, three significant digits
-    (1, "nightly report", "~$0.000189"),
+    (1, "nightly report", "~$0.00019"),
     (2, "planner", "$0.0000732"),
     (3, "chat.completions", "$0.0000312"),
     (3, "search", "$0.000042"),
@@ -25,7 +25,7 @@ NIGHTLY_TREE = [
     (3, "chat.completions", "$0"),
     (2, "writer", "~$0.000116"),
     (3, "chat.completions", "$0.0000135"),
-    (3, "chat.completions", "~$0.00000225"),
+    (3, "chat.completions", "~$0.00000285"),
     (3, "messages", "$0.0001"),
 ]
 
@@ -100,5 +100,5 @@ def test_run_and_receipt(first_page: tuple[Collector, WatchedPage]) -> None:
     rows.nth(8).click()
     estimated = page.get_by_role("complementary", name="Event")
     expect(estimated.get_by_text("estimated", exact=False).first).to_be_visible()
-    expect(estimated.get_by_text("$0.00000225").first).to_be_visible()
+    expect(estimated.get_by_text("$0.00000285").first).to_be_visible()
     assert CALLS["leave"].cost_state == "estimated"

@@ -346,7 +346,7 @@ def test_a_call_that_is_sent_anew_meanwhile_keeps_its_newer_facts(server: LiveSe
     usage = {"units": {"input_text_tokens": 2000, "output_text_tokens": 200}, "source": "response"}
     newer = [{**one, "revision": 1, "usage": usage} for one in calls[::4]]
     job = api.post("reprice", json={"dry_run": False}).json()
-    sender = threading.Thread(target=lambda: [send(server, one) for one in newer])
+    sender = threading.Thread(target=lambda: [send(server, *newer[at : at + 20]) for at in range(0, len(newer), 20)])
     sender.start()
     ended(api, job["id"])
     sender.join()
