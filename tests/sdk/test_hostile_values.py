@@ -1,4 +1,4 @@
-"""Values that raise, loop, are huge or have no JSON, as labels and in bodies: the call is as it was, the event is there."""
+"""Values that raise, loop, are huge or have no JSON, as labels and in bodies: the call is as it was and recorded."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -94,3 +94,19 @@ def test_internal_errors(caplog: pytest.LogCaptureFixture) -> None:
         raise ValueError(f"cannot use {KEY}")
     assert "ValueError: cannot use [redacted]" in caplog.text
     assert swallowed()["test.secret"] == (1, "ValueError: cannot use [redacted]")
+
+
+def test_a_key_in_place_of_a_model() -> None:
+    with Loopback(json_answer({"error": {"message": "no such model", "type": KEY}}, status=404)) as server:
+        with observed(server) as recorded, openai.OpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
+            with pytest.raises(openai.NotFoundError):
+                client.chat.completions.create(model=KEY, messages=PROMPT)
+        assert recorded.one.request_model == "[redacted]"
+        assert recorded.one.error is not None
+        assert recorded.one.error.type == "[redacted]"
+
+
+def test_a_host_with_a_password_is_refused_unseen() -> None:
+    with pytest.raises(SettingError) as caught:
+        load({"hosts": {"me:hush@llm.example.com": "openai"}}, {})
+    assert "hush" not in str(caught.value)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from llmobserve.guard import guarded
-from llmobserve.privacy import clean
+from llmobserve.privacy import clean, label
 from llmobserve.providers.base import Provider, Reading
 from llmobserve.wire import ContentRecord
 
-__all__ = ["content_of", "dimensions_of", "error_message", "query_fields", "request_id_of", "revision_of"]
+__all__ = ["content_of", "dimensions_of", "error_message", "name_of", "query_fields", "request_id_of", "revision_of"]
 
 _REDACT = guarded("capture.redact")
 _MESSAGE_CHARACTERS = 500
@@ -33,6 +33,11 @@ def error_message(text: str | None) -> str | None:
     if not text:
         return None
     return clean(text[: 10 * _MESSAGE_CHARACTERS], "error")[:_MESSAGE_CHARACTERS]
+
+
+def name_of(model: str | None) -> str | None:
+    """The name of a model as it may leave the process: applications mix up their arguments."""
+    return None if model is None else label(model)
 
 
 def revision_of(reading: Reading) -> int:

@@ -11,6 +11,7 @@ from llmobserve.capture.call_record import (
     content_of,
     dimensions_of,
     error_message,
+    name_of,
     query_fields,
     request_id_of,
     revision_of,
@@ -18,6 +19,7 @@ from llmobserve.capture.call_record import (
 from llmobserve.capture.payload import Payload
 from llmobserve.context import Snapshot, wire_context
 from llmobserve.guard import guarded, text_of
+from llmobserve.privacy import label
 from llmobserve.providers.base import Endpoint, Provider, ProviderRequest, Reader, Reading
 from llmobserve.wire import CallEvent, ErrorInfo, Status, Usage
 from llmobserve.wire.ids import event_id_for_remote
@@ -288,7 +290,7 @@ class Exchange:
 
     def _error_info(self, reading: Reading, error: BaseException | None, *, failed: bool) -> ErrorInfo | None:
         if reading.error_type is not None:
-            return ErrorInfo(type=reading.error_type, message=error_message(reading.error_message))
+            return ErrorInfo(type=label(reading.error_type), message=error_message(reading.error_message))
         if failed:
             return ErrorInfo(type=f"http_{self.http_status}")
         if error is not None and not isinstance(error, GeneratorExit):
@@ -312,8 +314,8 @@ class Exchange:
             kind=reading.kind or self.endpoint.kind,
             provider=self.provider.name,
             operation=reading.operation or self.endpoint.operation,
-            request_model=reading.request_model,
-            response_model=reading.response_model,
+            request_model=name_of(reading.request_model),
+            response_model=name_of(reading.response_model),
             start_time_us=self._start_us,
             duration_ms=duration_ms,
             time_to_first_token_ms=None if first_ns is None else (first_ns - self._start_ns) / 1e6,

@@ -11,12 +11,14 @@ from llmobserve.capture.call_record import (
     content_of,
     dimensions_of,
     error_message,
+    name_of,
     query_fields,
     request_id_of,
     revision_of,
 )
 from llmobserve.context import Facts, Snapshot, current, wire_context
 from llmobserve.guard import guarded, text_of
+from llmobserve.privacy import label
 from llmobserve.providers.base import Provider, ProviderRequest, Reading
 from llmobserve.providers.sockets import Charge, EndedBy, SessionEnd, SessionReader, SocketEndpoint
 from llmobserve.wire import CallEvent, ErrorInfo, Status, new_event_id
@@ -235,8 +237,8 @@ class Session:
             kind=reading.kind or self.endpoint.kind,
             provider=self.provider.name,
             operation=reading.operation or self.endpoint.operation,
-            request_model=reading.request_model,
-            response_model=reading.response_model,
+            request_model=name_of(reading.request_model),
+            response_model=name_of(reading.response_model),
             start_time_us=self._start_us + (start_ns - self._start_ns) // 1000,
             duration_ms=((self._ended_ns or time.perf_counter_ns()) - start_ns) / 1e6,
             time_to_first_token_ms=None if first_ns is None else (first_ns - start_ns) / 1e6,
@@ -280,7 +282,7 @@ def _outcome(
     charge: Charge, reading: Reading, by: EndedBy, closing: ErrorInfo | None
 ) -> tuple[Status, ErrorInfo | None]:
     if reading.error_type is not None:
-        return "error", ErrorInfo(type=reading.error_type, message=error_message(reading.error_message))
+        return "error", ErrorInfo(type=label(reading.error_type), message=error_message(reading.error_message))
     if charge.cancelled:
         return "cancelled", None
     if charge.complete:
