@@ -61,3 +61,27 @@ def test_a_cache_is_stored_by_the_hour(url: str) -> None:
     longer = {**made, "expireTime": "2026-11-21T12:00:00Z"}
     later = only(first, exchange(f"{url}/c1", {"ttl": "7200s"}, longer, method="PATCH"))
     assert later.units == {"cache_storage_token_hours": Decimal(80_000)}
+
+
+VIDEO = "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google/models/"
+NAME = "projects/p/locations/us-central1/publishers/google/models/veo-3.1-generate-001/operations/o1"
+
+
+def video(**parameters: Any) -> Any:
+    return exchange(VIDEO + "veo-3.1-generate-001:predictLongRunning", {"parameters": parameters}, {"name": NAME})
+
+
+def test_a_video_that_was_refused_costs_nothing() -> None:
+    started = video(durationSeconds=8, sampleCount=1, generateAudio=True, resolution="4K")
+    assert only(started).usd == "4.8"  # 8 seconds at $0.60
+    look = VIDEO + "veo-3.1-generate-001:fetchPredictOperation"
+    made = {"name": NAME, "done": True, "response": {"videos": [{"gcsUri": "gs://x"}], "raiMediaFilteredCount": 0}}
+    assert exchange(look, {"operationName": NAME}, made) == []
+    refused = {"name": NAME, "done": True, "response": {"raiMediaFilteredCount": 1, "raiMediaFilteredReasons": ["no"]}}
+    seen = only(started, exchange(look, {"operationName": NAME}, refused))
+    assert (seen.usd, seen.call.status) == ("0", "error")
+
+
+def test_a_video_without_sound_is_not_priced_as_one_with_it() -> None:
+    assert only(video(durationSeconds=4, generateAudio=False)).cost.state == "unpriced"
+    assert only(video(durationSeconds=4)).usd == "1.6"  # 4 seconds at $0.40

@@ -39,7 +39,7 @@ class ImagePredictReader(PredictEmbeddingReader):
 class LongRunningReader(OwnReader):
     """Reads the start of a video, whose length is in the request, and later looks, which tell whether it failed.
 
-    The start is recorded with the seconds that were asked for; a look that finds a failure takes them back.
+    The start is recorded with the seconds that were asked for; a look that finds a failure or refusal takes them back.
     """
 
     input_keys = ("instances", "parameters")
@@ -61,9 +61,10 @@ class LongRunningReader(OwnReader):
             self._fill_start(out)
             return
         error = as_mapping(body.get("error"))
-        out.pending = not error
-        if error:
-            out.error_type = text_of(error.get("status")) or "failed"
+        is_refused = _is_all_filtered(as_mapping(body.get("response")))
+        out.pending = not (error or is_refused)
+        if not out.pending:
+            out.error_type = text_of(error.get("status")) or ("filtered" if is_refused else "failed")
             out.error_message = text_of(error.get("message"))
             out.usage = usage_of({"output_seconds": 0}, None)
 
@@ -76,4 +77,17 @@ class LongRunningReader(OwnReader):
         out.usage = Usage(units={"output_seconds": seconds * number}, source="request")
         resolution = text_of(parameters.get("resolution"))
         if resolution is not None:
-            out.dimensions["resolution"] = resolution
+            out.dimensions["resolution"] = resolution.lower()
+        if parameters.get("generateAudio") is False:
+            # A video without sound costs less.
+            out.dimensions["audio"] = "none"
+
+
+def _is_all_filtered(response: Mapping[str, Any]) -> bool:
+    """True where every video was refused: only those that were made are charged.
+
+    https://ai.google.dev/gemini-api/docs/video, read 2026-11-21.
+    """
+    told = as_mapping(response.get("generateVideoResponse")) or response
+    made = told.get("generatedSamples") or told.get("videos")
+    return not made and bool(Counters().whole(told, "raiMediaFilteredCount"))
