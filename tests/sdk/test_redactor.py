@@ -2,7 +2,9 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -165,6 +167,19 @@ def test_further_names() -> None:
 def test_patterns_can_be_off() -> None:
     records = recorded(redact_patterns=False)
     assert KEY in of_type(records, "content")["input"]["messages"][0]["content"]
+
+
+def test_the_example_of_the_documentation() -> None:
+    page = Path(__file__).parents[2] / "docs" / "privacy.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {"NAMES": re.compile("Ann"), "llmobserve": llmobserve}
+    transport = MemoryTransport()
+    with Loopback(ANSWER) as server:
+        names |= {"transport": transport, "hosts": {server.netloc: "openai"}}
+        exec(code.replace("observe(", "observe(transport=transport, hosts=hosts, "), names)
+        ask(server)
+        llmobserve.shutdown()
+    assert "[name] lives at" in of_type(transport.events, "content")["input"]["messages"][0]["content"]
 
 
 def test_without_content_nothing_said_is_recorded() -> None:

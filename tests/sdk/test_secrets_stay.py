@@ -97,10 +97,14 @@ def test_internal_errors(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_key_in_place_of_a_model() -> None:
-    with Loopback(json_answer({"error": {"message": "no such model", "type": KEY}}, status=404)) as server:
-        with observed(server) as recorded, openai.OpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
-            with pytest.raises(openai.NotFoundError):
-                client.chat.completions.create(model=KEY, messages=PROMPT)
+    refusal = json_answer({"error": {"message": "no such model", "type": KEY}}, status=404)
+    with (
+        Loopback(refusal) as server,
+        observed(server) as recorded,
+        openai.OpenAI(api_key="k", base_url=f"{server.url}/v1") as client,
+    ):
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model=KEY, messages=PROMPT)
         assert recorded.one.request_model == "[redacted]"
         assert recorded.one.error is not None
         assert recorded.one.error.type == "[redacted]"
