@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -263,6 +264,17 @@ def test_only_clients_of_the_library_are_wrapped() -> None:
         llmobserve.wrap_anthropic(client)
     with pytest.raises(TypeError, match=r"wrap_openai\(\) takes a client of the openai library, not str"):
         llmobserve.wrap_openai("client")
+
+
+def test_without_the_library_only_its_classes_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import llmobserve.openai as module
+
+    monkeypatch.delitem(vars(module), "AzureOpenAI")
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(ImportError, match="openai"):
+        _ = module.AzureOpenAI
+    with pytest.raises(AttributeError, match=r"'llmobserve\.openai' has no attribute 'Nothing'"):
+        getattr(module, "Nothing")  # noqa: B009
 
 
 def test_names_and_signatures_are_the_librarys() -> None:

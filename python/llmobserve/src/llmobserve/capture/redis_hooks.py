@@ -37,7 +37,8 @@ _CLASSES = {
 
 def _command_of(args: Sequence[Any]) -> str | None:
     """The vector command that these arguments are, `None` when they are another one."""
-    command = _COMMANDS[args[0]] if _may_be_search(args) else None
+    name = args[0] if args else None
+    command = _COMMANDS.get(name) if isinstance(name, str) else None
     if command is None or command in _VECTOR_COMMANDS:
         return command
     query = args[2] if len(args) > 2 else ""
@@ -102,9 +103,9 @@ class RedisHooks(TransportHooks):
     def _command(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def execute_command(client: Any, /, *args: Any, **options: Any) -> Any:
-            exchange = self._begin(client, args) if _may_be_search(args) else None
-            if exchange is None:
+            if not (args and type(args[0]) is str and args[0] in _COMMANDS):  # all that other commands cost
                 return original(client, *args, **options)
+            exchange = self._begin(client, args)
             return run(exchange, functools.partial(original, client, *args, **options), _nothing)
 
         return execute_command
@@ -112,9 +113,9 @@ class RedisHooks(TransportHooks):
     def _async_command(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         async def execute_command(client: Any, /, *args: Any, **options: Any) -> Any:
-            exchange = self._begin(client, args) if _may_be_search(args) else None
-            if exchange is None:
+            if not (args and type(args[0]) is str and args[0] in _COMMANDS):
                 return await original(client, *args, **options)
+            exchange = self._begin(client, args)
             return await run_async(exchange, functools.partial(original, client, *args, **options), _nothing)
 
         return execute_command
@@ -146,11 +147,6 @@ class RedisHooks(TransportHooks):
             return results
 
         return execute
-
-
-def _may_be_search(args: Sequence[Any]) -> bool:
-    """All that other commands cost."""
-    return bool(args) and type(args[0]) is str and args[0] in _COMMANDS
 
 
 def _nothing(_: Any) -> dict[str, Any]:
