@@ -9,6 +9,7 @@ import grpc
 import pytest
 from loopback.grpc_server import GrpcLoopback
 from loopback.rig import Recorded, observed
+from loopback.server import Loopback, json_answer
 from pinecone.grpc import GrpcIndex
 from pinecone.models.vectors.vector import Vector
 
@@ -83,6 +84,18 @@ def test_each_batch_is_a_call() -> None:
         asked.upsert(vectors=vectors, batch_size=2, show_progress=False)
         # 2 x 5 units at least
         assert [dict(call.usage.units) for call in recorded.calls] == [{"write_units": 5}, {"write_units": 5}]
+
+
+def test_what_such_an_index_sends_over_rest_is_seen_once() -> None:
+    answer = json_answer({"result": {"hits": []}, "usage": {"read_units": 6}})
+    with (
+        Loopback(answer) as server,
+        observed(server, "pinecone") as recorded,
+        GrpcIndex(host=server.url, api_key="secret-key", grpc_scheme="http") as asked,
+    ):
+        asked.search(namespace="ns", inputs={"text": "x"}, top_k=1)
+        assert (recorded.one.operation, recorded.one.transport) == ("search", "httpx")
+        assert recorded.units == {"read_units": 6}
 
 
 def test_errors_are_the_applications() -> None:
