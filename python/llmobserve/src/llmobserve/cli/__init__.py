@@ -14,7 +14,7 @@ from llmobserve import __version__
 __all__ = ["main"]
 
 COMMANDS: tuple[tuple[str, str, str], ...] = (
-    ("doctor", "llmobserve.cli.doctor", "what is set, what is hooked, what waits, and whether the collector answers"),
+    ("doctor", "llmobserve.cli.doctor", "what is set, covered and waiting, and whether the collector answers"),
     ("flush", "llmobserve.cli.flush", "send what ended processes have left in the spool"),
     ("dead-letters", "llmobserve.cli.dead_letters", "show what the collector has refused, send it again or drop it"),
     ("explain", "llmobserve.cli.explain", "what would be recorded of exchanges read from standard input"),

@@ -76,6 +76,9 @@ def _insert(table: str) -> str:
 
 
 _INTO = {name: _insert(name) for name in _TABLES}
+_FEW = 16
+_RECEIPT_NAMES = tuple(column.name for column in receipts.columns)
+_ONE_RECEIPT = f"({', '.join('?' * len(_RECEIPT_NAMES))})"
 _UPDATE = (
     f"UPDATE events SET {', '.join(f'{name} = new.{name}' for name in _FACTS)} FROM incoming_events AS new "
     "WHERE events.project_id = new.project_id AND events.event_id = new.event_id "
@@ -165,6 +168,12 @@ def _insert_receipts(
         {**row, "duplicates": (row.get("duplicates") or 0) + repeated.pop((row["project_id"], row["received_at"]), 0)}
         for row in batch.receipts
     ]
+    if len(counted) <= _FEW:
+        # A table of Arrow for a row or two would take longer than the row.
+        places = ", ".join([_ONE_RECEIPT] * len(counted))
+        values = [row.get(name) for row in counted for name in _RECEIPT_NAMES]
+        connection.execute(f"INSERT INTO receipts ({', '.join(_RECEIPT_NAMES)}) VALUES {places}", values)
+        return
     connection.register("incoming_receipts", to_arrow("receipts", counted))
     connection.execute(f"INSERT {_INTO['receipts']}")
     connection.unregister("incoming_receipts")
