@@ -52,6 +52,7 @@ def test_every_call_that_returned_survives(tmp_path: Path) -> None:
         contents = {event["event_id"]: event for event in once(collector.events("content"))}
         dropped = collector.dropped
     returned = ledger.read_text().split()
+    print(f"{KILLS} kills, {len(returned)} calls had returned, {len(calls)} stored")
     assert len(returned) == len(set(returned)) > 10 * KILLS
     assert set(returned) <= set(calls)
     # A call whose answer the program had read, but not yet noted, may be there as well: one a thread and kill.

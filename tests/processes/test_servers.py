@@ -138,8 +138,8 @@ def test_celery_workers_that_live_for_one_task(case: Case, tmp_path: Path) -> No
         [*command, "--loglevel=ERROR"], cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL
     ) as worker:
         try:
-            wait_until(lambda: len(case.ledger.answered) == 20, 60)
-            wait_until(lambda: len(case.collector.calls(q=f"service:{case.service}")) == 20, 20)
+            wait_until(lambda: len(case.ledger.answered) == 20, 120)
+            wait_until(lambda: len(case.collector.calls(q=f"service:{case.service}")) == 20, 60)
         finally:
             worker.send_signal(signal.SIGTERM)
             try:

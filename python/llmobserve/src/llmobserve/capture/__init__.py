@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from llmobserve.capture.engine import Engine, Sink
     from llmobserve.capture.transport_hooks import TransportHooks
 
-__all__ = ["PatchHealth", "health", "install", "observe_all", "sweep", "uninstall", "wrappers"]
+__all__ = [
+    "PatchHealth",
+    "abandon",
+    "health",
+    "install",
+    "observe_all",
+    "sweep",
+    "under_way",
+    "uninstall",
+    "wrappers",
+]
 
 _lock = threading.RLock()
 _hook = ImportHook()
