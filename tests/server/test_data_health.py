@@ -356,6 +356,7 @@ def test_clock_skew(store: Store) -> None:
     assert (skew.p50_ms, skew.p95_ms) == (8.0, pytest.approx(1000 + 0.7 * 500))
     assert skew.p05_ms == pytest.approx(-84_000)
     (off,) = skew.processes
+    assert skew.process_count == 1
     assert (off.process_id, off.skew_ms, off.batches) == ("off", -70_000.0, 3)
     assert "NTP" in off.fix
 

@@ -1827,6 +1827,8 @@ export interface components {
             p50_ms: number | null;
             /** P95 Ms */
             p95_ms: number | null;
+            /** Process Count */
+            process_count: number;
             /** Processes */
             processes: components["schemas"]["SkewedProcess"][];
             /** Within 1 Min */

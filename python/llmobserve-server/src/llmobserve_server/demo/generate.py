@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from llmobserve.wire import WIRE_VERSION, Batch, Record, Source
 from llmobserve_server.demo.apps import PLAYS, RUN_NAMES
 from llmobserve_server.demo.dice import Dice
+from llmobserve_server.demo.report import process_report
 from llmobserve_server.demo.tape import Failure, Fault, RunFacts, Tape
 from llmobserve_server.demo.world import (
     APPS,
@@ -90,6 +91,7 @@ class _Day:
                         sent_at_us=self._now_us,
                         source=source,
                         events=tuple(records[first : first + MAX_BATCH_RECORDS]),
+                        report=None if first else process_report(records, self._now_us, ended=self._days_ago > 0),
                     )
 
     def _records(self, app: App, environment: str, share: float) -> Iterator[Record]:

@@ -9,10 +9,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
-from llmobserve.wire import Batch
+from llmobserve.wire import Batch, now_us
 from llmobserve.wire.codec import to_builtins
 from llmobserve_server.errors import StoreError
 from llmobserve_server.ingest import Ingestor
@@ -113,7 +113,8 @@ def _count(filled: Filled, accepted: int, duplicates: int, rejected: int) -> Non
 
 
 def _body(batch: Batch) -> bytes:
-    return json.dumps(to_builtins(batch), separators=(",", ":")).encode()
+    # Stamped as it leaves, like those of the SDK: the collector tells clocks that differ by it.
+    return json.dumps(to_builtins(replace(batch, sent_at_us=now_us())), separators=(",", ":")).encode()
 
 
 def _post(url: str, body: bytes, key: str | None) -> tuple[int, int, int]:

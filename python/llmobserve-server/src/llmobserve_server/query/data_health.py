@@ -140,8 +140,8 @@ def _findings(health: DataHealth, internal_errors: int) -> Iterable[Finding]:
         text=f"{_many(internal_errors, 'internal error')} of the SDK",
     )  # fmt: skip
     yield Finding(
-        kind="skew", severity="notice", count=len(health.skew.processes), fix=fixes.SKEW_FIX,
-        text=f"{_many(len(health.skew.processes), 'process', 'processes')} with a clock more than 5 s off",
+        kind="skew", severity="notice", count=health.skew.process_count, fix=fixes.SKEW_FIX,
+        text=f"{_many(health.skew.process_count, 'process', 'processes')} with a clock more than 5 s off",
     )  # fmt: skip
     yield Finding(
         kind="estimated", severity="notice", count=usage.estimated_calls, fix=fixes.ESTIMATED_FIX,

@@ -206,6 +206,8 @@ class SkewHealth(Model):
     beyond_1_min: int
     processes: list[SkewedProcess]
     """Off by more than five seconds, the worst first; at most 20."""
+    process_count: int
+    """How many are that far off."""
 
 
 class UsageFlag(Model):

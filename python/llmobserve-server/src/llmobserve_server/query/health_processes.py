@@ -30,7 +30,8 @@ MAX_PROCESSES = 1000
 """Looked at for the matrix, the latest."""
 _ACTIVE = timedelta(minutes=10)
 _SKEWED_MS = 5000.0
-_MAX_SKEWED = 20
+_MAX_SKEWED = 1000
+_SHOWN_SKEWED = 20
 _MAX_SERVICES = 200
 _STATES: tuple[HookState, ...] = ("missing", "degraded", "active")
 """From the worst."""
@@ -218,6 +219,7 @@ def clock_skew(store: Store, scope: Scope, service: str | None) -> SkewHealth:
         .order_by(desc(func.abs(middle)), c.process_id)
         .limit(_MAX_SKEWED)
     )
+    skewed = store.fetch(of_service(by_process, c.service, service))
     return SkewHealth(
         batches=as_int(row["n_batches"]),
         p05_ms=row["p05"],
@@ -234,6 +236,7 @@ def clock_skew(store: Store, scope: Scope, service: str | None) -> SkewHealth:
                 batches=as_int(one["n_batches"]),
                 fix=SKEW_FIX,
             )
-            for one in store.fetch(of_service(by_process, c.service, service))
+            for one in skewed[:_SHOWN_SKEWED]
         ],
+        process_count=len(skewed),
     )
