@@ -16,7 +16,7 @@ def test_a_flush_is_let_go_when_the_thread_ends() -> None:
     worker = Worker(tick, lambda: 0.0, 0.01)
     worker.wake()
     assert in_tick.wait(5)
-    answers: list[bool] = []
+    answers: list[bool | None] = []
     waiting = threading.Thread(target=lambda: answers.append(worker.flush(60)))
     waiting.start()
     time.sleep(0.05)
