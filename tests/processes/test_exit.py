@@ -67,7 +67,7 @@ def test_an_exit_neither_waits_nor_loses(collector_is: str, case: Case) -> None:
 def test_the_next_process_delivers_what_one_has_left(case: Case) -> None:
     with refused() as url:
         case.run(TEN_CALLS, LLMOBSERVE_COLLECTOR_URL=url)
-    case.run(TEN_CALLS)
+    case.run(TEN_CALLS, EXIT_S="30")
     assert len(case.ledger.answered) == 20
     case.check()
 
@@ -85,7 +85,8 @@ def test_sigterm_as_it_is_by_default(case: Case) -> None:
 
 
 def test_sys_exit_in_threads(case: Case) -> None:
-    case.run("""
+    case.run(
+        """
 import sys, threading
 import llmobserve
 from calls import ask
@@ -96,7 +97,9 @@ def work():
 threads = [threading.Thread(target=work) for _ in range(8)]
 for thread in threads:
     thread.start()
-""")
+""",
+        EXIT_S="30",
+    )
     assert len(case.ledger.answered) == 8
     case.check()
 
@@ -128,7 +131,8 @@ while len(returned) < 50:
 
 def test_an_interpreter_that_gives_no_more_threads(case: Case) -> None:
     """Python 3.12 and later refuse a thread from the moment on at which exit handlers run."""
-    case.run("""
+    case.run(
+        """
 import threading
 import llmobserve
 from calls import ask
@@ -138,7 +142,9 @@ def refuse(self):
 threading.Thread.start = refuse
 for _ in range(5):
     ask()
-""")
+""",
+        EXIT_S="30",
+    )
     assert len(case.ledger.answered) == 5
     case.check()  # sent by the thread that ended the process
 

@@ -395,6 +395,7 @@ def test_fork_neither_loses_nor_doubles(end: str) -> None:
 
 MULTIPROCESSING_CODE = """
 import multiprocessing
+lifecycle._EXIT_S = 20  # two seconds may be too few on a busy machine
 def work(child):
     for n in range(5):
         call(f"child-{child}-{n}")
