@@ -16,10 +16,10 @@ TESTS = Path(__file__).resolve().parents[1]
 OTHERS = installed()
 
 
-def run(orders: list[tuple[list[str], list[str]]]) -> list[dict[str, Any]]:
+def run(orders: list[tuple[list[str], list[str]]], python: str = sys.executable) -> list[dict[str, Any]]:
     """Each order of putting on and of taking off, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, str(TESTS / "sdk" / "neighbours.py"), json.dumps(orders)],
+        [python, str(TESTS / "sdk" / "neighbours.py"), json.dumps(orders)],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
@@ -31,15 +31,15 @@ def run(orders: list[tuple[list[str], list[str]]]) -> list[dict[str, Any]]:
     return found
 
 
-def six_orders() -> list[list[str]]:
-    every = [list(order) for order in permutations(["ours", *OTHERS])] if len(OTHERS) < 4 else []
+def six_orders(others: list[str]) -> list[list[str]]:
+    every = [list(order) for order in permutations(["ours", *others])] if len(others) < 4 else []
     if len(every) <= 6 and every:
         return every
     shuffled = random.Random(7)
     orders: list[list[str]] = []
     for place in range(6):
-        order = shuffled.sample(OTHERS, len(OTHERS))
-        order.insert(place % (len(OTHERS) + 1), "ours")
+        order = shuffled.sample(others, len(others))
+        order.insert(place % (len(others) + 1), "ours")
         orders.append(order)
     return orders
 
@@ -47,7 +47,7 @@ def six_orders() -> list[list[str]]:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.skipif(not OTHERS, reason="no other observer is installed")
 def test_in_every_order() -> None:
-    orders = six_orders()
+    orders = six_orders(OTHERS)
     shuffled = random.Random(11)
     # ddtrace 4.16 leaves wrappers that fail when another tool puts them back, with and without us.
     removals = [["ours"] if "ddtrace" in order else shuffled.sample(order, len(order)) for order in orders]
