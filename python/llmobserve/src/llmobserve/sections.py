@@ -4,6 +4,7 @@ Generators are stepped inside their own snapshot, so that what they set never sh
 interleaved generators keep their own parents. Exceptions pass through as they are.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
 from functools import partial, wraps
 from inspect import isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction, isroutine
@@ -27,7 +28,7 @@ _LABELS = guarded("sections.labels")
 _KINDS = frozenset(kind for kind in get_args(SpanKind) if kind != "run")
 
 
-class _Scope:
+class _Scope(ABC):
     """A part of the application, as a `with` or `async with` block or as a decorator."""
 
     __slots__ = ("_entered", "name")
@@ -36,8 +37,9 @@ class _Scope:
         self.name = name
         self._entered: list[tuple[OpenSpan, Snapshot]] = []
 
+    @abstractmethod
     def _enter(self) -> tuple[OpenSpan, Snapshot]:
-        raise NotImplementedError
+        """Open the span; gives it and the context before it."""
 
     def __enter__(self: S) -> S:
         self._entered.append(self._enter())

@@ -1,5 +1,6 @@
 """Base of the hooks of one client library: what was replaced, how to take it back, and how it went."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -10,7 +11,7 @@ from llmobserve.capture.patching import Patch, PatchHealth, add, apply, other_wr
 __all__ = ["TransportHooks"]
 
 
-class TransportHooks:
+class TransportHooks(ABC):
     """Hooks modules as they appear. Without an engine every hook just passes through.
 
     A subclass says in `hook` what is replaced in a module of the library.
@@ -22,9 +23,9 @@ class TransportHooks:
         self._health: dict[str, list[PatchHealth]] = {}
         self._modules: set[ModuleType] = set()
 
+    @abstractmethod
     def hook(self, module: ModuleType) -> None:
         """Replace what has to be replaced in `module`, by `replace`, and say so by `report`."""
-        raise NotImplementedError
 
     def patch(self, module: ModuleType) -> None:
         """Hook a module once, under whatever name it was imported."""
