@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request, expect, sync_playwright
 
 __all__ = ["AXE", "WatchedPage", "chromium", "find_chromium", "watched_page"]
 
 AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+# Sums on a page follow what arrives every six seconds, so what is expected of them must be let wait for longer.
+expect.set_options(timeout=20_000)
 Scheme = Literal["light", "dark"]
 
 
