@@ -19,6 +19,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("dead-letters", "llmobserve.cli.dead_letters", "show what the collector has refused, send it again or drop it"),
     ("explain", "llmobserve.cli.explain", "what would be recorded of exchanges read from standard input"),
     ("price", "llmobserve.cli.price", "price calls given as JSON lines"),
+    ("demo-provider", "llmobserve.cli.demo_provider", "a provider on this machine that costs nothing, to try with"),
 )
 """Name, module with `main(argv) -> int`, help."""
 
@@ -59,7 +60,7 @@ def _server_commands() -> dict[str, EntryPoint]:
 
 def _help() -> str:
     lines = ["Usage: llmobserve COMMAND [OPTIONS]", "", "Commands:"]
-    lines += [f"  {name:<12} {text}" for name, _, text in COMMANDS]
+    lines += [f"  {name:<13} {text}" for name, _, text in COMMANDS]
     server = sorted(_server_commands())
     if server:
         lines += ["", "Commands of the server:", "  " + "  ".join(server)]
