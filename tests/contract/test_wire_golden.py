@@ -20,6 +20,8 @@ from llmobserve.wire import (
     ContentRecord,
     Context,
     ErrorInfo,
+    FactRecord,
+    ScoreRecord,
     Source,
     SpanEvent,
     Usage,
@@ -115,6 +117,80 @@ RECORDS = (
         context=RUN,
     ),
 )
+TOLD = CallEvent(
+    event_id="019a3f4c-0002-7000-8000-000000000003",
+    sequence=3,
+    kind="llm",
+    provider="openai",
+    operation="chat.completions",
+    request_model="gpt-4o-mini",
+    start_time_us=1793577600600000,
+    duration_ms=410.0,
+    response_id="chatcmpl-2",
+    usage=Usage(units={"input_text_tokens": 56, "output_text_tokens": 30}, source="application"),
+    transport="manual",
+    context=RUN,
+)
+ATTACHED = (
+    TOLD,
+    FactRecord(
+        event_id="019a3f4c-0003-7000-8000-000000000004",
+        sequence=4,
+        target_event_id=TOLD.event_id,
+        kind="routing",
+        data={
+            "chosen_model": "gpt-4o-mini",
+            "alternatives": ["gpt-5"],
+            "confidence": "0.9",
+            "estimated_saving_usd": "0.0012",
+        },
+        at_us=1793577601000000,
+        context=RUN,
+    ),
+    FactRecord(
+        event_id="019a3f4c-0004-7000-8000-000000000005",
+        sequence=5,
+        target_event_id=TOLD.event_id,
+        kind="quality",
+        data={"judge_model": "claude-sonnet-5", "hallucination": False},
+        at_us=1793577601000001,
+    ),
+    ScoreRecord(
+        event_id="019a3f4c-0005-7000-8000-000000000006",
+        sequence=6,
+        target_type="event",
+        target_id=TOLD.event_id,
+        name="faithfulness",
+        data_type="numeric",
+        value=Decimal("0.875"),
+        source="evaluator",
+        evaluation_id="019a3f4c-0004-7000-8000-000000000005",
+        at_us=1793577601000002,
+        context=RUN,
+    ),
+    ScoreRecord(
+        event_id="019a3f4c-0006-7000-8000-000000000007",
+        sequence=7,
+        target_type="run",
+        target_id="019a3f4c-0000-7000-8000-000000000001",
+        name="outcome",
+        data_type="categorical",
+        label="resolved",
+        comment="The customer said thanks.",
+        source="user",
+        at_us=1793577601000003,
+    ),
+    ScoreRecord(
+        event_id="019a3f4c-0007-7000-8000-000000000008",
+        sequence=8,
+        target_type="session",
+        target_id="s1",
+        name="helpful",
+        data_type="boolean",
+        value=Decimal(1),
+        at_us=1793577601000004,
+    ),
+)
 SOURCE = Source(
     process_id="0af7651916cd43dd8448eb211c80319c",
     sdk_version="1.0.0",
@@ -126,7 +202,13 @@ SOURCE = Source(
 
 
 def decoded(data: dict[str, Any]) -> tuple[Any, ...]:
-    kinds: dict[str, Any] = {"call": CallEvent, "span": SpanEvent, "content": ContentRecord}
+    kinds: dict[str, Any] = {
+        "call": CallEvent,
+        "span": SpanEvent,
+        "content": ContentRecord,
+        "score": ScoreRecord,
+        "fact": FactRecord,
+    }
     return tuple(msgspec.convert(event, kinds[event["type"]], strict=False) for event in data["events"])
 
 
@@ -159,14 +241,24 @@ def test_v1_decodes_to_these_records() -> None:
     assert set(data) <= set(Batch.__dataclass_fields__)
 
 
-def test_we_write_what_the_golden_batch_says() -> None:
-    parcel = Parcel(
-        batch_id="4711-123456-000000.seg.0",
-        source=to_builtins(SOURCE),
-        records=[record_to_json(record) for record in RECORDS],
-        dropped={"spans_full": 2},
-    )
-    written = json.loads(parcel.body())
-    golden = json.loads((HERE / "golden" / "v1.json").read_text())
-    written["sent_at_us"] = golden["sent_at_us"]
-    assert written == golden
+def test_v2_decodes_to_these_records() -> None:
+    data = json.loads((HERE / "golden" / "v2.json").read_text())
+    assert decoded(data) == ATTACHED
+    assert (data["version"], msgspec.convert(data["source"], Source)) == (2, SOURCE)
+
+
+def test_we_write_what_the_golden_batches_say() -> None:
+    for name, batch_id, records, dropped in (
+        ("v1", "4711-123456-000000.seg.0", RECORDS, {"spans_full": 2}),
+        ("v2", "4711-123456-000000.seg.1", ATTACHED, {}),
+    ):
+        parcel = Parcel(
+            batch_id=batch_id,
+            source=to_builtins(SOURCE),
+            records=[record_to_json(record) for record in records],
+            dropped=dropped,
+        )
+        written = json.loads(parcel.body())
+        golden = json.loads((HERE / "golden" / f"{name}.json").read_text())
+        assert written.pop("version") == WIRE_VERSION
+        assert {**written, "sent_at_us": golden["sent_at_us"], "version": golden["version"]} == golden

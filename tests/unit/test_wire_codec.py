@@ -13,6 +13,8 @@ from llmobserve.wire import (
     ContentRecord,
     Context,
     ErrorInfo,
+    FactRecord,
+    ScoreRecord,
     SpanEvent,
     Usage,
     batch_to_json,
@@ -190,6 +192,8 @@ def test_content_is_written_as_by_the_general_form() -> None:
 
 def test_the_running_number_is_put_in_beside_the_record() -> None:
     span = SpanEvent(event_id="e", kind="step", name="n", start_time_us=1)
-    for record in (call(), call(sequence=3), span):
+    fact = FactRecord(event_id="f", target_event_id="e", kind="cache", data={"hit": True}, at_us=1)
+    score = ScoreRecord(event_id="s", target_type="event", target_id="e", name="n", data_type="numeric", at_us=1)
+    for record in (call(), call(sequence=3), span, fact, score):
         assert json.loads(record_to_json(record, 8)) == {**to_builtins(record), "sequence": 8}
     assert json.loads(record_to_json(call(sequence=3)))["sequence"] == 3

@@ -3,6 +3,7 @@
 Frozen dataclasses and their JSON form. Imports nothing of ours and nothing that must be installed.
 """
 
+from llmobserve.wire.attached import FactKind, FactRecord, Record, ScoreRecord, ScoreTarget, ScoreType
 from llmobserve.wire.batch import Batch, BatchAnswer, Source, Verdict
 from llmobserve.wire.codec import WIRE_VERSION, batch_to_json
 from llmobserve.wire.cost import Cost, CostLine, CostState, LineRules
@@ -12,7 +13,6 @@ from llmobserve.wire.event import (
     ContentRecord,
     Context,
     ErrorInfo,
-    Record,
     SpanEvent,
     SpanKind,
     Status,
@@ -34,11 +34,16 @@ __all__ = [
     "CostLine",
     "CostState",
     "ErrorInfo",
+    "FactKind",
+    "FactRecord",
     "LibraryReport",
     "LineRules",
     "ProcessReport",
     "Quantity",
     "Record",
+    "ScoreRecord",
+    "ScoreTarget",
+    "ScoreType",
     "Source",
     "SpanEvent",
     "SpanKind",

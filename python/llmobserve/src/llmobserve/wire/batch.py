@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from llmobserve.wire.event import Record
+from llmobserve.wire.attached import Record
 from llmobserve.wire.report import ProcessReport
 
 __all__ = ["Batch", "BatchAnswer", "Source", "Verdict"]

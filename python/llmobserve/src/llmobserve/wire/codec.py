@@ -10,7 +10,8 @@ from typing import Any, cast
 
 __all__ = ["WIRE_VERSION", "batch_to_json", "to_builtins", "to_json"]
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
+"""2: scores and facts."""
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types that are sent as they are; looked up by identity, which is quicker than `isinstance`."""

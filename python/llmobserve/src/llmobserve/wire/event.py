@@ -1,4 +1,4 @@
-"""Records a sender emits: calls (which have usage and cost), spans (which have structure) and content.
+"""What happened: calls (which have usage and cost), spans (which have structure) and what was said (content).
 
 Money sits only on calls; spans roll up. Content is a record of its own, so that it can be left out, stripped or
 kept for a shorter time without touching the accounting.
@@ -7,7 +7,7 @@ kept for a shorter time without touching the accounting.
 from collections.abc import Mapping
 from dataclasses import field
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from llmobserve.wire.usage import Usage
 from llmobserve.wire.values import value_class
@@ -18,7 +18,6 @@ __all__ = [
     "ContentRecord",
     "Context",
     "ErrorInfo",
-    "Record",
     "SpanEvent",
     "SpanKind",
     "Status",
@@ -123,7 +122,8 @@ class CallEvent:
     """What the provider itself says the call cost; `None` when it says nothing."""
     host: str | None = None
     transport: str | None = None
-    """Client library that moved the bytes: `httpx2`, `urllib3`, `gateway`."""
+    """Client library that moved the bytes: `httpx2`, `urllib3`, `gateway`; `manual` where the application told of
+    the call itself."""
     context: Context = field(default_factory=Context)
 
 
@@ -162,6 +162,3 @@ class ContentRecord:
     truncated: bool = False
     redactions: int = 0
     """Secrets that were replaced."""
-
-
-Record: TypeAlias = CallEvent | SpanEvent | ContentRecord

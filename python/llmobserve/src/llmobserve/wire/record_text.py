@@ -6,8 +6,9 @@ from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
 from typing import Any, cast
 
+from llmobserve.wire.attached import Record
 from llmobserve.wire.codec import to_builtins, to_json
-from llmobserve.wire.event import CallEvent, ContentRecord, Context, Record
+from llmobserve.wire.event import CallEvent, ContentRecord, Context
 from llmobserve.wire.usage import Usage
 
 __all__ = ["record_to_json"]

@@ -17,9 +17,9 @@ __all__ = ["Quantity", "Usage", "UsageSource", "input_tokens", "output_tokens"]
 Quantity = int | Decimal
 """A whole number, or a decimal (a string on the wire) where a unit can be fractional. Never a float."""
 
-UsageSource = Literal["response", "header", "request", "estimated", "unknown"]
-"""Where the quantities were read: the answer, its headers, the request (characters to speak), a local estimate, or
-`unknown` when nothing could be read."""
+UsageSource = Literal["response", "header", "request", "application", "estimated", "unknown"]
+"""Where the quantities are from: the answer, its headers, the request (characters to speak), the application (which
+reported the call by hand), a local estimate, or `unknown` when nothing could be read."""
 
 
 @value_class
