@@ -76,6 +76,7 @@ class OpenSpan:
         "number",
         "parent",
         "start_ns",
+        "resume",
         "start_us",
         "status",
     )
@@ -99,6 +100,8 @@ class OpenSpan:
         """Trace and span outside of the run that it was started in."""
         self.given_run_id: str | None = None
         self.inside: _Inside | None = None
+        self.resume: Snapshot | None = None
+        """The context to go back to where it ends in another task or thread than it began in."""
         self.duration_ns = 0
         self.number = next(_numbers)
         self.start_us = time.time_ns() // 1000
@@ -417,14 +420,36 @@ def leave(span: OpenSpan, before: Snapshot, error: BaseException | None) -> None
     end(span, now.facts if now.span is span else span.facts, error)
 
 
-def end(span: OpenSpan, facts: Facts, error: BaseException | None) -> None:
-    """Close a span and hand it to the recorder, if there is one. The context stays as it is."""
+def end(span: OpenSpan, facts: Facts, error: BaseException | tuple[str, str] | None) -> None:
+    """Close a span and hand it to the recorder, if there is one. The context stays as it is.
+
+    `error` is the exception, or its type and message where a library tells no more.
+    """
     span.duration_ns = time.perf_counter_ns() - span.start_ns
     span.end_facts = facts
     with _END:
         if error is None:
             span.status = "ok"
         else:
+def here() -> Snapshot:
+    """The context here and now, as it was put: without what OpenTelemetry says."""
+    return _variable.get()
+
+
+def below(snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None) -> Snapshot:
+    """Begin a section inside `snapshot`, wherever that was taken; gives the context inside. This one stays as it is.
+
+    `end` ends it.
+    """
+    parent, facts, link = snapshot
+    if parent is not None and parent.depth >= _DEEPEST:
+        parent = _running(parent)
+    span = OpenSpan(kind, name, parent, facts, attributes)
+    if parent is None:
+        span.link = outer_span() or link
+    return Snapshot(span, facts, link)
+
+
             _fail(span, error)
         if _span_sink is not None and not facts.suppressed:
             _span_sink(span)
@@ -452,6 +477,8 @@ def set_defaults(*, customer_id: str | None, tenant_id: str | None) -> None:
     global _defaults
     _defaults = Facts(customer_id=customer_id, tenant_id=tenant_id)
 
+        elif isinstance(error, tuple):
+            span.status, span.error = "error", (error[0], error[1][:_MESSAGE_CHARACTERS])
 
 def defaults() -> Facts:
     """What counts where the application sets no customer or tenant."""

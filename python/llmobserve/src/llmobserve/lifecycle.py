@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmobserve import capture, context, privacy
+from llmobserve.frameworks.libraries import wanted as wanted_frameworks
 from llmobserve.guard import guarded, swallowed
 from llmobserve.recorder import Recorder
 from llmobserve.settings import SettingError, Settings, load
@@ -228,8 +229,8 @@ def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
     """Record every provider call from here on. Calling it again with the same settings changes nothing.
 
     All arguments are optional: `collector_url`, `api_key`, `enabled`, `capture_content`, `spool_dir`, `service`,
-    `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `use_instrumentors`, `hosts`,
-    `redact_patterns`, `redact_keys`, `redactor`. Each can be set by an environment variable instead
+    `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `use_instrumentors`, `frameworks`,
+    `hosts`, `redact_patterns`, `redact_keys`, `redactor`. Each can be set by an environment variable instead
     (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them). `transport` replaces the way to the
     collector, for tests (`llmobserve.transport.MemoryTransport`).
 
@@ -277,6 +278,7 @@ def _start(wanted: Settings, transport: "Transport | None", *, only_wrapped: boo
             remind=observation.remind,
             troubled=observation.troubled,
             only_wrapped=only_wrapped,
+            frameworks=wanted_frameworks(wanted),
         )
     except ValueError as error:
         raise SettingError(f"llmobserve: {error}") from None

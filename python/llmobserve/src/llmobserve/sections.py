@@ -1,19 +1,19 @@
 """Runs and sections: context managers and decorators that say which part of the application is at work.
 
-Generators are stepped inside their own snapshot, so that what they set never shows in the code that iterates them and
-interleaved generators keep their own parents. Exceptions pass through as they are.
+Exceptions pass through as they are; for generators see `stepped.py`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial, wraps
 from inspect import isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction, isroutine
 from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args, overload
 
-from llmobserve.context import OpenSpan, Snapshot, end, enter, enter_run, innermost, leave, put, run_of
+from llmobserve.context import OpenSpan, Snapshot, enter, enter_run, innermost, leave, run_of
 from llmobserve.guard import guarded, text_of
+from llmobserve.stepped import around_async_generator, around_generator
 from llmobserve.wire import SpanKind
 
 __all__ = ["Run", "Section", "agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"]
@@ -230,13 +230,10 @@ def _decorated(function: F, enter_scope: Enter) -> F:
         raise TypeError(f"only functions and methods can be decorated as a section, not {target!r}")
     called = _what_is_called(target)
     if isasyncgenfunction(called):
-        around = _around_async_generator
-    elif isgeneratorfunction(called):
-        around = _around_generator
-    elif iscoroutinefunction(called):
-        around = _around_coroutine
-    else:
-        around = _around_function
+        return cast("F", around_async_generator(cast("Any", target), lambda *_, **__: enter_scope()))
+    if isgeneratorfunction(called):
+        return cast("F", around_generator(cast("Any", target), lambda *_, **__: enter_scope()))
+    around = _around_coroutine if iscoroutinefunction(called) else _around_function
     return cast("F", around(cast("Any", target), enter_scope))
 
 
@@ -274,128 +271,3 @@ def _around_coroutine(function: Callable[..., Awaitable[Any]], enter_scope: Ente
         return result
 
     return inside
-
-
-def _around_generator(
-    function: Callable[..., Generator[Any, Any, Any]], enter_scope: Enter
-) -> Callable[..., Generator[Any, Any, Any]]:
-    @wraps(function)
-    def inside(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        steps = _Steps(function(*args, **kwargs), enter_scope)
-        return (yield from cast("Generator[Any, Any, Any]", steps))
-
-    return inside
-
-
-def _around_async_generator(
-    function: Callable[..., AsyncGenerator[Any, Any]], enter_scope: Enter
-) -> Callable[..., AsyncGenerator[Any, Any]]:
-    @wraps(function)
-    async def inside(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        inner = function(*args, **kwargs)
-        steps = _AsyncSteps(enter_scope)
-        try:
-            value = await steps.take(inner.__anext__)
-            while True:
-                try:
-                    sent = yield value
-                except GeneratorExit as error:
-                    await steps.close(inner.aclose, error)
-                    raise
-                except BaseException as error:  # noqa: BLE001 (what the iterating code threw in belongs to the generator)
-                    value = await steps.take(inner.athrow, error)
-                else:
-                    value = await steps.take(inner.asend, sent)
-        except StopAsyncIteration:
-            return
-
-    return inside
-
-
-class _Inside:
-    """The snapshot inside a generator, kept between its steps."""
-
-    __slots__ = ("_open", "_snapshot", "_span")
-
-    def __init__(self, enter_scope: Enter) -> None:
-        self._span, before = enter_scope()
-        self._snapshot = put(before)
-        self._open = True
-
-    def _finish(self, error: BaseException | None) -> None:
-        """Must be called while the snapshot is not attached."""
-        if self._open:
-            self._open = False
-            end(self._span, self._snapshot.facts, error)
-
-
-class _Steps(_Inside):
-    """A generator whose every step runs in its own snapshot; what `yield from` needs of an iterator."""
-
-    __slots__ = ("_generator",)
-
-    def __init__(self, generator: Generator[Any, Any, Any], enter_scope: Enter) -> None:
-        super().__init__(enter_scope)
-        self._generator = generator
-
-    def __iter__(self) -> "_Steps":
-        return self
-
-    def __next__(self) -> Any:
-        return self._take(self._generator.__next__)
-
-    def send(self, value: Any) -> Any:
-        return self._take(self._generator.send, value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._take(self._generator.throw, *error)
-
-    def close(self) -> None:
-        self._take(self._generator.close)
-        self._finish(GeneratorExit())
-
-    def _take(self, resume: Callable[..., Any], *args: Any) -> Any:
-        before = put(self._snapshot)
-        failure: BaseException | None = None
-        finished = False
-        try:
-            return resume(*args)
-        except StopIteration:
-            finished = True
-            raise
-        except BaseException as error:
-            failure, finished = error, True
-            raise
-        finally:
-            self._snapshot = put(before)
-            if finished:
-                self._finish(failure)
-            del failure
-
-
-class _AsyncSteps(_Inside):
-    """The same for an asynchronous generator."""
-
-    __slots__ = ()
-
-    async def take(self, resume: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        before = put(self._snapshot)
-        failure: BaseException | None = None
-        finished = False
-        try:
-            return await resume(*args)
-        except StopAsyncIteration:
-            finished = True
-            raise
-        except BaseException as error:
-            failure, finished = error, True
-            raise
-        finally:
-            self._snapshot = put(before)
-            if finished:
-                self._finish(failure)
-            del failure
-
-    async def close(self, close: Callable[[], Awaitable[Any]], reason: BaseException) -> None:
-        await self.take(close)
-        self._finish(reason)

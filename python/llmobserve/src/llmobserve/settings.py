@@ -12,7 +12,17 @@ from typing import Any, Literal
 
 from llmobserve.guard import text_of
 
-__all__ = ["INSTRUMENTORS", "ROWS", "Redactor", "SettingError", "SettingRow", "Settings", "load", "reference_page"]
+__all__ = [
+    "FRAMEWORKS",
+    "INSTRUMENTORS",
+    "ROWS",
+    "Redactor",
+    "SettingError",
+    "SettingRow",
+    "Settings",
+    "load",
+    "reference_page",
+]
 
 Durability = Literal["write", "fsync"]
 Redactor = Callable[..., Any]
@@ -20,6 +30,8 @@ Redactor = Callable[..., Any]
 
 INSTRUMENTORS = ("azure_speech", "claude_agent_sdk", "mongodb", "pinecone", "redis")
 """Libraries whose bytes no transport in Python moves: their own methods are hooked."""
+FRAMEWORKS: tuple[str, ...] = ()
+"""Agent frameworks and workers whose names become sections."""
 COVERED = ("anthropic", "cohere", "elevenlabs", "gemini", "openai", "stripe", "twilio", "voyage")
 """Libraries of which the transports show everything: their names are accepted and change nothing."""
 
@@ -46,6 +58,8 @@ class Settings:
     durability: Durability
     use_instrumentors: frozenset[str]
     """Those of `INSTRUMENTORS` that are on."""
+    frameworks: frozenset[str]
+    """Those of `FRAMEWORKS` that are on."""
     hosts: Mapping[str, str]
     """Host, with its port if it has one → name of the provider whose API it speaks."""
     thread_context: bool
@@ -163,23 +177,32 @@ def _hosts(value: object) -> dict[str, str]:
 
 
 def _instrumentors(value: object) -> frozenset[str]:
-    known = (*INSTRUMENTORS, *COVERED)
+    return _names(value, INSTRUMENTORS, COVERED)
+
+
+def _frameworks(value: object) -> frozenset[str]:
+    return _names(value, FRAMEWORKS)
+
+
+def _names(value: object, names: tuple[str, ...], accepted: tuple[str, ...] = ()) -> frozenset[str]:
+    """All or none of `names`, or those that are listed; `accepted` may be listed too and mean nothing."""
+    known = (*names, *accepted)
     expected = f"true, false or names out of {', '.join(sorted(known))}"
     if isinstance(value, str) and not value.strip():
         raise ValueError(expected)
-    names: list[object] = []
+    listed: list[object] = []
     if isinstance(value, str):
-        names = [name.strip().lower() for name in value.split(",") if name.strip()]
+        listed = [name.strip().lower() for name in value.split(",") if name.strip()]
     elif isinstance(value, (list, tuple, set, frozenset)):
-        names = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    if isinstance(value, bool) or (isinstance(value, str) and len(names) == 1 and names[0] not in known):
+        listed = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if isinstance(value, bool) or (isinstance(value, str) and len(listed) == 1 and listed[0] not in known):
         try:
-            return frozenset(INSTRUMENTORS if _flag(value) else ())
+            return frozenset(names if _flag(value) else ())
         except ValueError:
             raise ValueError(expected) from None
-    if not names or not all(name in known for name in names):
+    if not listed or not all(name in known for name in listed):
         raise ValueError(expected)
-    return frozenset(str(name) for name in names if name in INSTRUMENTORS)
+    return frozenset(str(name) for name in listed if name in names)
 
 
 def _keys(value: object) -> tuple[str, ...]:
@@ -336,6 +359,18 @@ ROWS: tuple[SettingRow, ...] = (
         + ". Each only if the application imports it.",
         _instrumentors,
         lambda: frozenset(INSTRUMENTORS),
+    ),
+    _row(
+        "frameworks",
+        "LLMOBSERVE_FRAMEWORKS",
+        "`true`, `false` or names, comma separated",
+        "true",
+        "Agent frameworks and workers whose agents, tools and tasks become sections "
+        "([docs/guides/frameworks.md](../docs/guides/frameworks.md)): "
+        + ", ".join(f"`{name}`" for name in FRAMEWORKS)
+        + ". Each only if the application imports it.",
+        _frameworks,
+        lambda: frozenset(FRAMEWORKS),
     ),
     _row(
         "hosts",

@@ -53,10 +53,12 @@ def install(
     remind: Callable[[], None] | None = None,
     troubled: Callable[[], None] | None = None,
     only_wrapped: bool = False,
+    frameworks: tuple[Library, ...] = (),
 ) -> None:
     """Start to observe. The sink gets each call as it ends, in the thread that ended it.
 
-    `only_wrapped`: only calls of wrapped clients (`capture/wrapped.py`).
+    `only_wrapped`: only calls of wrapped clients (`capture/wrapped.py`). `frameworks`: what is hooked beside the
+    libraries that make calls.
 
     `remind` is called, perhaps by the garbage collector and so without any lock, when a `sweep` is due; `troubled`
     when a library was imported that cannot be hooked as wanted.
@@ -77,7 +79,8 @@ def install(
         after = make_engine() if settings.hosts or before is not None else None
         _make_engine, _engine, _troubled = make_engine, after, troubled
         on = settings.use_instrumentors
-        _libraries = tuple(one for one in LIBRARIES if one.instrumentor is None or one.instrumentor in on)
+        calling = tuple(one for one in LIBRARIES if one.instrumentor is None or one.instrumentor in on)
+        _libraries = (*calling, *frameworks)
         wanted = {library.hooks for library in _libraries}
         for place, hooks in _hooks.items():
             hooks.engine = after if place in wanted else None

@@ -12,7 +12,7 @@ __all__ = ["LIBRARIES", "Library"]
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A client library: the modules whose import is watched, and the class that hooks them."""
+    """A client library or framework: the modules whose import is watched, and the class that hooks them."""
 
     name: str
     """Import name, as it is shown."""
@@ -21,7 +21,8 @@ class Library:
     hooks: str
     """`module:class` of its `TransportHooks`. Libraries that name the same class share one instance."""
     instrumentor: str | None = None
-    """Its name in the setting `use_instrumentors`; `None` for a transport, which is always hooked."""
+    """Its name in the setting `use_instrumentors`, of a framework in `frameworks`. `None` for a transport, which is
+    always hooked."""
 
     def make_hooks(self) -> "TransportHooks":
         """The hooks, with their module imported now."""

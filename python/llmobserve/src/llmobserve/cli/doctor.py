@@ -16,6 +16,7 @@ from llmobserve.capture import PatchHealth
 from llmobserve.capture.libraries import LIBRARIES
 from llmobserve.cli.coverage import client_coverage, library_coverage, uncovered
 from llmobserve.cli.self_test import self_test
+from llmobserve.frameworks.libraries import wanted
 from llmobserve.settings import SettingError, Settings, load
 from llmobserve.spool.directory import spool_state, statuses
 from llmobserve.transport import TransportError
@@ -96,10 +97,11 @@ def _plain(value: Any) -> Any:
 def _health(settings: Settings) -> list[PatchHealth]:
     """Hooks as they would be set in an application of this environment; imports the hooked libraries to find out."""
     was_on = bool(capture.health())
+    frameworks = wanted(settings)
     if not was_on:
-        capture.install(sink=lambda call, content, snapshot: None, settings=settings)
+        capture.install(sink=lambda call, content, snapshot: None, settings=settings, frameworks=frameworks)
     try:
-        for name in dict.fromkeys(name for library in LIBRARIES for name in library.modules):
+        for name in dict.fromkeys(name for library in (*LIBRARIES, *frameworks) for name in library.modules):
             # A part may need another distribution, or be on its way out.
             with suppress(ImportError), catch_warnings():
                 simplefilter("ignore")

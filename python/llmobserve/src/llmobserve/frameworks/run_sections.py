@@ -1,0 +1,108 @@
+"""Sections of a framework that tells begin and end of its work in two separate events, by ids of its own."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+from llmobserve.context import OpenSpan, Snapshot, below, current, end, here, put
+from llmobserve.guard import guarded
+from llmobserve.wire import SpanKind
+
+__all__ = ["RunSections"]
+
+_MOST = 10_000
+"""Pieces of work under way at a time; of more, the oldest are taken for lost."""
+
+
+class _Work(NamedTuple):
+    """A piece of work under way."""
+
+    inside: Snapshot
+    """The context of what happens in it."""
+    before: Snapshot | None
+    """The context that it began in; `None` for work that has no section of its own."""
+
+
+class RunSections:
+    """The pieces of work that a framework has under way, by the framework's ids.
+
+    The two events may come from different threads and tasks. Where the first one comes from the code that goes on to do
+    the work (same thread, same task), provider calls made there are inside the section; `entered=False` where it comes
+    from elsewhere. Nothing here raises.
+    """
+
+    def __init__(self, library: str) -> None:
+        self._guard = guarded(f"frameworks.{library}")
+        self._under_way: dict[Hashable, _Work] = {}
+
+    def begin(
+        self,
+        key: Hashable,
+        kind: SpanKind,
+        name: str,
+        *,
+        parent: Hashable | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        entered: bool = True,
+    ) -> None:
+        """A piece of work begins that is a section, inside the work `parent`; of an unknown one, inside what is here."""
+        with self._guard:
+            before = _running(current())
+            inside = below(self._around(parent, before), kind, name, attributes)
+            if inside.span is not None:
+                inside.span.resume = before
+            self._keep(key, _Work(inside, before))
+            if entered:
+                put(inside)
+
+    def skip(self, key: Hashable, *, parent: Hashable | None = None) -> None:
+        """A piece of work begins that is no section: what names it as parent is inside its own parent."""
+        with self._guard:
+            self._keep(key, _Work(self._around(parent, _running(current())), None))
+
+    def end(self, key: Hashable, error: BaseException | tuple[str, str] | None = None) -> None:
+        """A piece of work has ended, with this exception, or its type and message where no more is known.
+
+        Does nothing for unknown work.
+        """
+        with self._guard:
+            work = self._under_way.pop(key, None)
+            if work is None or work.before is None:
+                return
+            span, now = work.inside.span, here()
+            if span is None:
+                return
+            end(span, now.facts if now.span is span else span.facts, error)
+            if _is_inside(now.span, span):
+                put(_running(work.before))
+
+    def inside(self, key: Hashable) -> Snapshot | None:
+        """The context of what happens in a piece of work; `None` for unknown work."""
+        work = self._under_way.get(key)
+        return None if work is None else work.inside
+
+    def _around(self, parent: Hashable | None, now: Snapshot) -> Snapshot:
+        """The context of the parent; that of this code if it is deeper inside, in a section of the application's."""
+        work = None if parent is None else self._under_way.get(parent)
+        if work is None or _is_inside(now.span, work.inside.span):
+            return now
+        return work.inside
+
+    def _keep(self, key: Hashable, work: _Work) -> None:
+        while len(self._under_way) >= _MOST:
+            self._under_way.pop(next(iter(self._under_way)), None)
+        self._under_way[key] = work
+
+
+def _running(now: Snapshot) -> Snapshot:
+    """A context out of the sections that have ended elsewhere, and so could not be left here."""
+    while now.span is not None and now.span.status != "running" and now.span.resume is not None:
+        now = now.span.resume
+    return now
+
+
+def _is_inside(span: OpenSpan | None, outer: OpenSpan | None) -> bool:
+    while span is not None:
+        if span is outer:
+            return True
+        span = span.parent
+    return False
