@@ -61,7 +61,7 @@ class FactRecord:
     """The call or span it is about."""
     kind: FactKind
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """By the kind; docs/guides/explicit-tracking.md lists the names. Money and fractions are decimal strings."""
+    """By the kind; docs/scores-and-facts.md lists the names. Money and fractions are decimal strings."""
     at_us: int
     """When it was said: microseconds since 1970 UTC, by the sender's clock."""
     context: Context = field(default_factory=Context)
