@@ -44,7 +44,11 @@ def test_metadata_asks_for_nothing(distributions: Distributions) -> None:
         metadata = wheel.read(next(name for name in names if name.endswith("METADATA"))).decode()
         tags = wheel.read(next(name for name in names if name.endswith("/WHEEL"))).decode()
     required = re.findall(r"^Requires-Dist: (.*)$", metadata, re.MULTILINE)
-    assert required == ["llmobserve-server==1.0.0; extra == 'server'"]
+    assert sorted(required) == [
+        "llmobserve-server==1.0.0; extra == 'server'",
+        "psycopg[binary]>=3.2; extra == 'postgresql'",
+        "pyarrow>=17; extra == 'parquet'",
+    ]
     assert "Tag: py3-none-any" in tags
     assert "llmobserve/py.typed" in names
     assert not [name for name in names if "llmobserve_server" in name or "tests/" in name]
