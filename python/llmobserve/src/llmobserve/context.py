@@ -23,6 +23,7 @@ __all__ = [
     "Facts",
     "OpenSpan",
     "Snapshot",
+    "SpanElsewhere",
     "attached",
     "change",
     "changed",
@@ -75,8 +76,8 @@ class OpenSpan:
         "name",
         "number",
         "parent",
-        "start_ns",
         "resume",
+        "start_ns",
         "start_us",
         "status",
     )
@@ -99,9 +100,9 @@ class OpenSpan:
         self.link: tuple[str, str] | None = None
         """Trace and span outside of the run that it was started in."""
         self.given_run_id: str | None = None
-        self.inside: _Inside | None = None
         self.resume: Snapshot | None = None
         """The context to go back to where it ends in another task or thread than it began in."""
+        self.inside: _Inside | None = None
         self.duration_ns = 0
         self.number = next(_numbers)
         self.start_us = time.time_ns() // 1000
@@ -148,7 +149,34 @@ class OpenSpan:
         while span is not None and span.kind != "run":
             parts.append(f"{span.kind}:{label(span.name).replace('/', '_')}")
             span = span.parent
+        if isinstance(span, SpanElsewhere) and span.path:
+            parts.append(span.path)
         return "/".join(reversed(parts)) or None
+
+
+class SpanElsewhere(OpenSpan):
+    """The innermost section of another process, whose work goes on here: it is a root of its run here, and ends there."""
+
+    __slots__ = ("_path", "_span_id")
+
+    def __init__(self, run: tuple[str, str], link: tuple[str, str], path: str | None, facts: Facts) -> None:
+        """`run`: id and name of its run. `link`: its trace and its own id."""
+        super().__init__("run", run[1], None, facts, None)
+        self.given_run_id = run[0]
+        self.link, self._span_id = link, link[1]
+        self._path = path
+        self.depth = 0 if path is None else path.count("/") + 1
+        self.announced = True
+
+    @property
+    def span_id(self) -> str:
+        """As it is there."""
+        return self._span_id
+
+    @property
+    def path(self) -> str | None:
+        """The section path there."""
+        return self._path
 
 
 class _Inside(NamedTuple):
@@ -400,6 +428,25 @@ def enter_run(name: str, run_id: str | None, changes: Mapping[str, Any]) -> tupl
     return span, before
 
 
+def here() -> Snapshot:
+    """The context here and now, as it was put: without what OpenTelemetry says."""
+    return _variable.get()
+
+
+def below(snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None) -> Snapshot:
+    """Begin a section inside `snapshot`, wherever that was taken; gives the context inside. This one stays as it is.
+
+    `end` ends it.
+    """
+    parent, facts, link = snapshot
+    if parent is not None and parent.depth >= _DEEPEST:
+        parent = _running(parent)
+    span = OpenSpan(kind, name, parent, facts, attributes)
+    if parent is None:
+        span.link = outer_span() or link
+    return Snapshot(span, facts, link)
+
+
 def innermost() -> OpenSpan | None:
     """The run or section here and now."""
     return _variable.get().span
@@ -430,26 +477,9 @@ def end(span: OpenSpan, facts: Facts, error: BaseException | tuple[str, str] | N
     with _END:
         if error is None:
             span.status = "ok"
+        elif isinstance(error, tuple):
+            span.status, span.error = "error", (error[0], error[1][:_MESSAGE_CHARACTERS])
         else:
-def here() -> Snapshot:
-    """The context here and now, as it was put: without what OpenTelemetry says."""
-    return _variable.get()
-
-
-def below(snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None) -> Snapshot:
-    """Begin a section inside `snapshot`, wherever that was taken; gives the context inside. This one stays as it is.
-
-    `end` ends it.
-    """
-    parent, facts, link = snapshot
-    if parent is not None and parent.depth >= _DEEPEST:
-        parent = _running(parent)
-    span = OpenSpan(kind, name, parent, facts, attributes)
-    if parent is None:
-        span.link = outer_span() or link
-    return Snapshot(span, facts, link)
-
-
             _fail(span, error)
         if _span_sink is not None and not facts.suppressed:
             _span_sink(span)
@@ -477,8 +507,6 @@ def set_defaults(*, customer_id: str | None, tenant_id: str | None) -> None:
     global _defaults
     _defaults = Facts(customer_id=customer_id, tenant_id=tenant_id)
 
-        elif isinstance(error, tuple):
-            span.status, span.error = "error", (error[0], error[1][:_MESSAGE_CHARACTERS])
 
 def defaults() -> Facts:
     """What counts where the application sets no customer or tenant."""
