@@ -7,6 +7,7 @@ TYPE_CHECKING = False  # what type checkers take for true, without importing typ
 
 if TYPE_CHECKING:
     from llmobserve.context import attached, current
+    from llmobserve.handover import export_context, import_context, with_context
     from llmobserve.labels import (
         customer,
         get_customer_id,
@@ -38,12 +39,14 @@ __all__ = [
     "continue_trace",
     "current",
     "customer",
+    "export_context",
     "flush",
     "get_customer_id",
     "get_run_id",
     "get_session_id",
     "get_tenant_id",
     "get_user_id",
+    "import_context",
     "metadata",
     "observe",
     "run",
@@ -63,6 +66,7 @@ __all__ = [
     "trace_headers",
     "unobserve",
     "user",
+    "with_context",
     "wrap_all_tools",
     "wrap_anthropic",
     "wrap_openai",
@@ -70,6 +74,7 @@ __all__ = [
 
 _HOMES = {
     "context": ("attached", "current"),
+    "handover": ("export_context", "import_context", "with_context"),
     "lifecycle": ("flush", "observe", "shutdown", "status", "unobserve"),
     "propagation": ("continue_trace", "trace_headers"),
     "sections": ("agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"),

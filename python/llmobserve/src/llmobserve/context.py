@@ -155,7 +155,7 @@ class OpenSpan:
 
 
 class SpanElsewhere(OpenSpan):
-    """The innermost section of another process, whose work goes on here: it is a root of its run here, and ends there."""
+    """The innermost section of another process whose work goes on here: the root of its run here. It ends there."""
 
     __slots__ = ("_path", "_span_id")
 

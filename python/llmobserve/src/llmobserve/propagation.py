@@ -7,10 +7,10 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
-from llmobserve.context import changed, current, linked, process_run, run_of, trace_id_of
+from llmobserve.context import Snapshot, changed, current, linked, process_run, run_of, trace_id_of
 from llmobserve.guard import guarded, text_of
 
-__all__ = ["continue_trace", "trace_headers"]
+__all__ = ["Headers", "continue_trace", "headers_of", "read", "trace_headers"]
 
 _READ, _WRITE = guarded("context.continue_trace"), guarded("context.trace_headers")
 _PREFIX = "llmobserve."
@@ -33,10 +33,8 @@ def continue_trace(headers: Headers, *, baggage: bool = False) -> Generator[None
     link: tuple[str, str] | None = None
     facts: dict[str, str] = {}
     with _READ:
-        found = _wanted(headers)
-        link = _link(found.get("traceparent", ""))
-        if baggage:
-            facts = _labels(found.get("baggage", ""))
+        link, labels = read(headers)
+        facts = labels if baggage else {}
     with linked(link), changed(**facts):
         yield
 
@@ -47,14 +45,15 @@ def trace_headers() -> dict[str, str]:
     Never for requests to providers.
     """
     with _WRITE:
-        return _headers_here()
+        return headers_of(current())
     return {}
 
 
-def _headers_here() -> dict[str, str]:
+def headers_of(snapshot: Snapshot) -> dict[str, str]:
+    """The headers that say a snapshot: always `traceparent`, and `baggage` where there is something to say."""
     from urllib.parse import quote  # slow to import, and few applications need it
 
-    span, facts, link = current()
+    span, facts, link = snapshot
     root = process_run() if span is None else span.root
     inner = root if span is None else span
     # Inside a run its own span is the parent; the trace is the one that its calls are in.
@@ -68,6 +67,12 @@ def _headers_here() -> dict[str, str]:
     if members:
         headers["baggage"] = ",".join(members)
     return headers
+
+
+def read(headers: Headers) -> tuple[tuple[str, str] | None, dict[str, str]]:
+    """Trace and span id, and the facts by their names, that headers say. `None` and nothing where they say none."""
+    found = _wanted(headers)
+    return _link(found.get("traceparent", "")), _labels(found.get("baggage", ""))
 
 
 def _wanted(headers: Headers) -> dict[str, str]:

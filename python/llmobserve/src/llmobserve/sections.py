@@ -16,7 +16,7 @@ from llmobserve.guard import guarded, text_of
 from llmobserve.stepped import around_async_generator, around_generator
 from llmobserve.wire import SpanKind
 
-__all__ = ["Run", "Section", "agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"]
+__all__ = ["Run", "Section", "agent", "run", "section", "step", "tool", "trace", "what_is_called", "wrap_all_tools"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S", bound="_Scope")
@@ -228,7 +228,7 @@ def _decorated(function: F, enter_scope: Enter) -> F:
         return type(descriptor)(_decorated(descriptor.__func__, enter_scope))
     if isclass(target) or not callable(target):
         raise TypeError(f"only functions and methods can be decorated as a section, not {target!r}")
-    called = _what_is_called(target)
+    called = what_is_called(target)
     if isasyncgenfunction(called):
         return cast("F", around_async_generator(cast("Any", target), lambda *_, **__: enter_scope()))
     if isgeneratorfunction(called):
@@ -237,7 +237,8 @@ def _decorated(function: F, enter_scope: Enter) -> F:
     return cast("F", around(cast("Any", target), enter_scope))
 
 
-def _what_is_called(target: Any) -> Any:
+def what_is_called(target: Any) -> Any:
+    """The function behind a callable: of an object its `__call__`."""
     if isroutine(target) or isinstance(target, partial):
         return cast("Any", target)
     return cast("Any", type(target)).__call__

@@ -12,9 +12,9 @@ from llmobserve.context import OpenSpan, Snapshot, end, here, put
 
 __all__ = ["Enter", "around_async_generator", "around_generator"]
 
-Enter = Callable[..., tuple[OpenSpan, Snapshot] | None]
+Enter = Callable[..., tuple[OpenSpan | None, Snapshot] | None]
 """Gets the arguments of the call at its first step; gives the section that was entered and the context before it.
-`None`: no section, only a context of its own."""
+`None`: no section, only a context of its own; without a section but with a context before it, another context."""
 
 
 def around_generator(
@@ -62,7 +62,7 @@ class _Inside:
 
     __slots__ = ("_open", "_snapshot", "_span")
 
-    def __init__(self, entered: tuple[OpenSpan, Snapshot] | None) -> None:
+    def __init__(self, entered: tuple[OpenSpan | None, Snapshot] | None) -> None:
         self._span = None if entered is None else entered[0]
         self._snapshot = here() if entered is None else put(entered[1])
         self._open = True
@@ -79,7 +79,7 @@ class _Steps(_Inside):
 
     __slots__ = ("_generator",)
 
-    def __init__(self, generator: Generator[Any, Any, Any], entered: tuple[OpenSpan, Snapshot] | None) -> None:
+    def __init__(self, generator: Generator[Any, Any, Any], entered: tuple[OpenSpan | None, Snapshot] | None) -> None:
         super().__init__(entered)
         self._generator = generator
 
