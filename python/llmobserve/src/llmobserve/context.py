@@ -74,8 +74,10 @@ class OpenSpan:
         "kind",
         "link",
         "name",
+        "naming",
         "number",
         "parent",
+        "quiet",
         "resume",
         "start_ns",
         "start_us",
@@ -100,6 +102,10 @@ class OpenSpan:
         self.link: tuple[str, str] | None = None
         """Trace and span outside of the run that it was started in."""
         self.given_run_id: str | None = None
+        self.naming: Callable[[], str | None] | None = None
+        """Tells the name as soon as it is known (the route of a request); `None` = it is final."""
+        self.quiet = False
+        """Its end is not recorded unless something happened in it: most requests make no call."""
         self.resume: Snapshot | None = None
         """The context to go back to where it ends in another task or thread than it began in."""
         self.inside: _Inside | None = None
@@ -115,6 +121,14 @@ class OpenSpan:
         while span.parent is not None:
             span = span.parent
         return span
+
+    def settle(self) -> None:
+        """Take the name, if it is known by now."""
+        if self.naming is not None:
+            with _NAME:
+                name = self.naming()
+                if name is not None:
+                    self.name, self.naming = name, None
 
     @property
     def stands_for_run(self) -> bool:
@@ -203,6 +217,7 @@ _MESSAGE_CHARACTERS = 2000
 _DEEPEST = 100
 """Levels of sections below which only a span that still runs is taken for a parent."""
 _END, _ERROR, _OTEL = guarded("context.end"), guarded("context.error"), guarded("context.opentelemetry")
+_NAME = guarded("context.name")
 _new_tuple = cast("Callable[[type[Snapshot], tuple[OpenSpan, Facts, tuple[str, str] | None]], Snapshot]", tuple.__new__)
 _OUTSIDE = Snapshot(None, _NO_FACTS)
 _variable: ContextVar[Snapshot] = ContextVar("llmobserve", default=_OUTSIDE)
@@ -232,7 +247,10 @@ def wire_context(snapshot: Snapshot, span_id: str | None) -> Context:
     around = process_run() if span is None else span
     inside = around.inside
     if inside is None or inside.facts is not facts or inside.defaults is not _defaults or inside.link != link:
-        inside = around.inside = _Inside(facts, _defaults, link, _context_inside(span, around.root, facts, link))
+        root = around.root
+        inside = _Inside(facts, _defaults, link, _context_inside(span, root, facts, link))
+        if root.naming is None:  # else the name may be another one at the next call
+            around.inside = inside
     same = inside.context
     return Context(
         run_id=same.run_id,
@@ -287,6 +305,8 @@ def run_of(root: OpenSpan, facts: Facts) -> tuple[str, str | None]:
     """Id and name of the run that something under `root` belongs to."""
     if facts.run_id is not None:
         return facts.run_id, facts.run_name
+    if root.naming is not None:
+        root.settle()
     if root.kind == "run":
         return root.given_run_id or root.event_id, root.name
     return root.run_event_id, root.name
@@ -399,6 +419,8 @@ def enter(kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None
     span = OpenSpan(kind, name, parent, facts, attributes)
     if parent is None:
         span.link = outer_span() or link
+    elif parent.quiet:
+        parent.quiet = False
     _variable.set(_new_tuple(Snapshot, (span, facts, link)))
     return span, before
 
@@ -421,6 +443,7 @@ def enter_run(name: str, run_id: str | None, changes: Mapping[str, Any]) -> tupl
     span = OpenSpan("run", name, None, facts, None)
     span.given_run_id = run_id
     if before.span is not None:
+        before.span.quiet = False
         span.link = trace_id_of(before.span.root), before.span.span_id
     else:
         span.link = outer_span() or before.link
@@ -444,6 +467,8 @@ def below(snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str
     span = OpenSpan(kind, name, parent, facts, attributes)
     if parent is None:
         span.link = outer_span() or link
+    elif parent.quiet:
+        parent.quiet = False
     return Snapshot(span, facts, link)
 
 
@@ -452,7 +477,7 @@ def innermost() -> OpenSpan | None:
     return _variable.get().span
 
 
-def leave(span: OpenSpan, before: Snapshot, error: BaseException | None) -> None:
+def leave(span: OpenSpan, before: Snapshot, error: BaseException | tuple[str, str] | None) -> None:
     """End a span where it was entered.
 
     The span before becomes the innermost one again; what was set meanwhile stays until the run ends. Where `span` is
@@ -481,7 +506,7 @@ def end(span: OpenSpan, facts: Facts, error: BaseException | tuple[str, str] | N
             span.status, span.error = "error", (error[0], error[1][:_MESSAGE_CHARACTERS])
         else:
             _fail(span, error)
-        if _span_sink is not None and not facts.suppressed:
+        if _span_sink is not None and not facts.suppressed and (span.announced or not span.quiet):
             _span_sink(span)
 
 

@@ -222,7 +222,8 @@ class Recorder:
         fresh: list[OpenSpan] = []
         while span is not None and not span.announced:
             span.announced = True
-            if span.status == "running":  # an ended one has sent, or will send, its end
+            # An ended one has sent, or will send, its end, unless nothing had happened in it until now.
+            if span.status == "running" or span.quiet:
                 fresh.append(span)
             span = span.parent
         payloads: list[bytes] = []
