@@ -107,7 +107,8 @@ class OpenSpan:
         self.quiet = False
         """Its end is not recorded unless something happened in it: most requests make no call."""
         self.resume: Snapshot | None = None
-        """The context to go back to where it ends in another task or thread than it began in."""
+        """The context around a section that may end in another task or thread than it began in: where it began, it
+        is left by `settled`."""
         self.inside: _Inside | None = None
         self.duration_ns = 0
         self.number = next(_numbers)
@@ -228,7 +229,7 @@ _process_run = OpenSpan("run", "", None, _NO_FACTS, None)
 
 def current() -> Snapshot:
     """The context here and now, with the active OpenTelemetry span if the application uses OpenTelemetry."""
-    snapshot = _variable.get()
+    snapshot = settled(_variable.get())
     if "opentelemetry.trace" in sys.modules:
         link = outer_span()
         if link is not None:
@@ -412,7 +413,7 @@ def put(snapshot: Snapshot) -> Snapshot:
 
 def enter(kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None) -> tuple[OpenSpan, Snapshot]:
     """Begin a section; returns it and the snapshot to `leave` to."""
-    before = _variable.get()
+    before = settled(_variable.get())
     parent, facts, link = before
     if parent is not None and parent.depth >= _DEEPEST:
         parent = _running(parent)
@@ -430,6 +431,15 @@ def _running(span: OpenSpan | None) -> OpenSpan | None:
 
     A task that starts its successor from inside a section (a poll, a timer) would hang every turn below the one before
     it, for ever.
+def settled(now: Snapshot) -> Snapshot:
+    """A context out of the sections that have ended elsewhere. What was set in them stays."""
+    span = now.span
+    while span is not None and span.resume is not None and span.status != "running":
+        now = span.resume if now.facts is span.facts else span.resume._replace(facts=now.facts)
+        span = now.span
+    return now
+
+
     """
     while span is not None and span.status != "running":
         span = span.parent
@@ -438,7 +448,7 @@ def _running(span: OpenSpan | None) -> OpenSpan | None:
 
 def enter_run(name: str, run_id: str | None, changes: Mapping[str, Any]) -> tuple[OpenSpan, Snapshot]:
     """Begin a run with these facts changed; returns it and the snapshot to `leave` to."""
-    before = _variable.get()
+    before = settled(_variable.get())
     facts = replace(before.facts, **changes, run_id=None, run_name=None)
     span = OpenSpan("run", name, None, facts, None)
     span.given_run_id = run_id
@@ -453,7 +463,7 @@ def enter_run(name: str, run_id: str | None, changes: Mapping[str, Any]) -> tupl
 
 def here() -> Snapshot:
     """The context here and now, as it was put: without what OpenTelemetry says."""
-    return _variable.get()
+    return settled(_variable.get())
 
 
 def below(snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None) -> Snapshot:
@@ -474,7 +484,7 @@ def below(snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str
 
 def innermost() -> OpenSpan | None:
     """The run or section here and now."""
-    return _variable.get().span
+    return settled(_variable.get()).span
 
 
 def leave(span: OpenSpan, before: Snapshot, error: BaseException | tuple[str, str] | None) -> None:
@@ -483,7 +493,7 @@ def leave(span: OpenSpan, before: Snapshot, error: BaseException | tuple[str, st
     The span before becomes the innermost one again; what was set meanwhile stays until the run ends. Where `span` is
     not the innermost one, because this is another task or thread, the context is left alone.
     """
-    now = _variable.get()
+    now = settled(_variable.get())
     if now.span is span:
         if now.facts is before.facts or span.parent is None:
             _variable.set(before)

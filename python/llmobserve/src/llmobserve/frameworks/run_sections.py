@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
-from llmobserve.context import OpenSpan, Snapshot, below, current, end, here, put
+from llmobserve.context import OpenSpan, Snapshot, below, current, end, here, put, settled
 from llmobserve.guard import guarded
 from llmobserve.wire import SpanKind
 
@@ -18,8 +18,9 @@ class _Work(NamedTuple):
 
     inside: Snapshot
     """The context of what happens in it."""
-    before: Snapshot | None
-    """The context that it began in; `None` for work that has no section of its own."""
+    before: Snapshot
+    """The context that it began in."""
+    is_section: bool
 
 
 class RunSections:
@@ -44,20 +45,24 @@ class RunSections:
         attributes: Mapping[str, Any] | None = None,
         entered: bool = True,
     ) -> None:
-        """A piece of work begins that is a section, inside the work `parent`; of an unknown one, inside what is here."""
+        """A piece of work begins that is a section, inside the work `parent`, else inside what is here."""
         with self._guard:
-            before = _running(current())
+            before = current()
             inside = below(self._around(parent, before), kind, name, attributes)
             if inside.span is not None:
                 inside.span.resume = before
-            self._keep(key, _Work(inside, before))
+            self._keep(key, _Work(inside, before, True))
             if entered:
                 put(inside)
 
-    def skip(self, key: Hashable, *, parent: Hashable | None = None) -> None:
-        """A piece of work begins that is no section: what names it as parent is inside its own parent."""
+    def skip(self, key: Hashable, *, parent: Hashable | None = None, entered: bool = True) -> None:
+        """A piece of work begins that is no section: what happens in it is inside the work `parent`."""
         with self._guard:
-            self._keep(key, _Work(self._around(parent, _running(current())), None))
+            before = current()
+            inside = self._around(parent, before)
+            self._keep(key, _Work(inside, before, False))
+            if entered and inside.span is not before.span:
+                put(inside)
 
     def end(self, key: Hashable, error: BaseException | tuple[str, str] | None = None) -> None:
         """A piece of work has ended, with this exception, or its type and message where no more is known.
@@ -66,14 +71,16 @@ class RunSections:
         """
         with self._guard:
             work = self._under_way.pop(key, None)
-            if work is None or work.before is None:
+            if work is None:
                 return
-            span, now = work.inside.span, here()
-            if span is None:
-                return
-            end(span, now.facts if now.span is span else span.facts, error)
-            if _is_inside(now.span, span):
-                put(_running(work.before))
+            now, span = here(), work.inside.span
+            if not work.is_section:
+                if now.span is span and span is not work.before.span:
+                    put(settled(work.before))
+            elif span is not None:
+                end(span, now.facts if now.span is span else span.facts, error)
+                if _is_inside(now.span, span):
+                    put(settled(now if now.span is span else work.before))
 
     def inside(self, key: Hashable) -> Snapshot | None:
         """The context of what happens in a piece of work; `None` for unknown work."""
@@ -91,13 +98,6 @@ class RunSections:
         while len(self._under_way) >= _MOST:
             self._under_way.pop(next(iter(self._under_way)), None)
         self._under_way[key] = work
-
-
-def _running(now: Snapshot) -> Snapshot:
-    """A context out of the sections that have ended elsewhere, and so could not be left here."""
-    while now.span is not None and now.span.status != "running" and now.span.resume is not None:
-        now = now.span.resume
-    return now
 
 
 def _is_inside(span: OpenSpan | None, outer: OpenSpan | None) -> bool:
