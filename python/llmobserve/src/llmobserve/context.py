@@ -11,12 +11,12 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple, cast
 
 from llmobserve.guard import guarded, text_of
 from llmobserve.privacy import label, labels
+from llmobserve.span_ids import event_id_of, span_id_of, trace_id_from
 from llmobserve.wire import Context, SpanKind, Status
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "wire_context",
 ]
 
-_MASK = (1 << 64) - 1
 _RUN_BIT = 1 << 63
 """Set in the number of the run that an outermost section stands for; plain numbers stay below it."""
 
@@ -139,22 +138,22 @@ class OpenSpan:
     @property
     def span_id(self) -> str:
         """Sixteen hexadecimal digits."""
-        return _span_id(self.number)
+        return span_id_of(self.number)
 
     @property
     def event_id(self) -> str:
         """UUID of its records, the same for announcement and end."""
-        return _event_id(self.start_us, self.number)
+        return event_id_of(self.start_us, self.number)
 
     @property
     def run_span_id(self) -> str:
         """Span id of the run that this outermost section stands for."""
-        return _span_id(self.number | _RUN_BIT)
+        return span_id_of(self.number | _RUN_BIT)
 
     @property
     def run_event_id(self) -> str:
         """Event id of that run, which is also its run id."""
-        return _event_id(self.start_us, self.number | _RUN_BIT)
+        return event_id_of(self.start_us, self.number | _RUN_BIT)
 
     @property
     def path(self) -> str | None:
@@ -317,7 +316,7 @@ def trace_id_of(root: OpenSpan) -> str:
     """The trace: OpenTelemetry's where the run was started inside one."""
     if root.link is not None:
         return root.link[0]
-    return _trace_id(root.number)
+    return trace_id_from(root.number)
 
 
 def process_run() -> OpenSpan:
@@ -377,38 +376,20 @@ def _filled(
     )
 
 
-def _mixed(number: int) -> int:
-    """A bijection of 64-bit numbers that leaves no pattern visible (the finaliser of SplitMix64)."""
-    number = (number + 0x9E3779B97F4A7C15) & _MASK
-    number = ((number ^ (number >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    number = ((number ^ (number >> 27)) * 0x94D049BB133111EB) & _MASK
-    return number ^ (number >> 31)
-
-
-# The same few spans are asked again and again, with each call inside them.
-@lru_cache(maxsize=512)
-def _trace_id(number: int) -> str:
-    return f"{_mixed(number ^ 0x5851F42D4C957F2D):016x}{_mixed(number ^ 0x14057B7EF767814F):016x}"
-
-
-@lru_cache(maxsize=512)
-def _span_id(number: int) -> str:
-    return f"{_mixed(number):016x}"
-
-
-@lru_cache(maxsize=512)
-def _event_id(start_us: int, number: int) -> str:
-    low, high = _mixed(number ^ 0x2545F4914F6CDD1D), _mixed(number ^ 0x369DEA0F31A53F85)
-    ms = (start_us // 1000) & 0xFFFF_FFFF_FFFF
-    digits = f"{ms:012x}7{high & 0xFFF:03x}{low & (1 << 62) - 1 | 1 << 63:016x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
 def put(snapshot: Snapshot) -> Snapshot:
     """Make `snapshot` the current context and return the one before."""
     before = _variable.get()
     _variable.set(snapshot)
     return before
+
+
+def settled(now: Snapshot) -> Snapshot:
+    """A context out of the sections that have ended elsewhere. What was set in them stays."""
+    span = now.span
+    while span is not None and span.resume is not None and span.status != "running":
+        now = span.resume if now.facts is span.facts else span.resume._replace(facts=now.facts)
+        span = now.span
+    return now
 
 
 def enter(kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None) -> tuple[OpenSpan, Snapshot]:
@@ -431,15 +412,6 @@ def _running(span: OpenSpan | None) -> OpenSpan | None:
 
     A task that starts its successor from inside a section (a poll, a timer) would hang every turn below the one before
     it, for ever.
-def settled(now: Snapshot) -> Snapshot:
-    """A context out of the sections that have ended elsewhere. What was set in them stays."""
-    span = now.span
-    while span is not None and span.resume is not None and span.status != "running":
-        now = span.resume if now.facts is span.facts else span.resume._replace(facts=now.facts)
-        span = now.span
-    return now
-
-
     """
     while span is not None and span.status != "running":
         span = span.parent
