@@ -1,0 +1,184 @@
+"""Hooks LlamaIndex by its own instrumentation: a span handler at the root of its dispatchers.
+
+Its spans tell begin and end in the code that does the work. Of them agents, workflows and their steps, tools,
+retrievers, query and chat engines become sections (llama-index-core 0.14, llama-index-workflows 2.26).
+"""
+
+from types import ModuleType
+from typing import Any
+
+from llmobserve.capture.patching import positional_names
+from llmobserve.context import Snapshot, put
+from llmobserve.frameworks.hooks import FrameworkHooks, Named
+from llmobserve.wire import SpanKind
+
+__all__ = ["LlamaIndexHooks"]
+
+_KINDS: dict[str, SpanKind] = {
+    "BaseWorkflowAgent": "agent",
+    "Workflow": "workflow",
+    "BaseTool": "tool",
+    "BaseRetriever": "retriever",
+    "BaseQueryEngine": "chain",
+    "BaseChatEngine": "chain",
+    "IngestionPipeline": "chain",
+    "BaseSynthesizer": "step",
+    "BaseNodePostprocessor": "step",
+    "BaseEvaluator": "evaluator",
+}
+"""By the base class of the object at work."""
+_OWN = ("llama_index.", "workflows.")
+_EXPECTED = ("self", "id_", "bound_args", "instance", "parent_id")
+_MOST = 10_000
+
+
+class LlamaIndexHooks(FrameworkHooks):
+    """Hooks llama_index and workflows."""
+
+    library = "llama_index"
+    distribution = "llama-index-core"
+
+    def hook(self, module: ModuleType) -> None:
+        """Register the handler, if the dispatcher is as expected."""
+        dispatcher: Any = getattr(module, "root_dispatcher", None)
+        kind: Any = type(dispatcher)
+        names = positional_names(getattr(kind, "span_enter", None))
+        if not hasattr(dispatcher, "span_handlers") or names is None or names[: len(_EXPECTED)] != _EXPECTED:
+            self.note(module, "root_dispatcher.span_enter", "not as expected")
+            return
+        handler = _Handler(self)
+        dispatcher.add_span_handler(handler)
+        self.undo(lambda: dispatcher.span_handlers.remove(handler))
+        self.note(module, "root_dispatcher.add_span_handler", None)
+
+
+class _Handler:
+    """A span handler, as llama_index_instrumentation calls it."""
+
+    def __init__(self, hooks: LlamaIndexHooks) -> None:
+        self._hooks = hooks
+        self._sections = hooks.sections
+        self._at_work: dict[str, Any] = {}
+        """The object of each span under way; `None` for a step of a workflow."""
+        self._turns: dict[str, _Turns] = {}
+        """Of the workflows of several agents under way, by the id of the span."""
+        self._borrowed: dict[str, Snapshot] = {}
+        """The context before a span that is inside the section of another."""
+        self.open_spans: dict[str, Any] = {}
+
+    def span_enter(
+        self, id_: str, bound_args: Any, instance: Any = None, parent_id: str | None = None, **_: Any
+    ) -> None:
+        """A span begins, here."""
+        if not self._hooks.is_on:
+            return
+        with self._hooks.guard:
+            parent = self._at_work.get(parent_id) if parent_id is not None else None
+            while len(self._at_work) >= _MOST:
+                self._at_work.pop(next(iter(self._at_work)), None)
+            self._at_work[id_] = instance
+            turns = self._turns.get(parent_id or "")
+            if instance is None and turns is not None:
+                self._enter_turn(id_, bound_args, turns)
+                return
+            named = _step(id_, parent) if instance is None else None if parent is instance else _named(instance)
+            if named is None:
+                self._sections.skip(id_, parent=parent_id)
+                return
+            self._sections.begin(id_, named.kind, named.name, parent=parent_id)
+            if named.kind == "workflow" and _is_own(instance):
+                self._turns[id_] = _Turns(id_)
+
+    def _enter_turn(self, id_: str, bound_args: Any, turns: "_Turns") -> None:
+        """A step of a workflow of several agents: inside the section of the agent whose turn it is.
+
+        That section goes on from the agent's first step until another agent, or nobody, takes over.
+        """
+        name = getattr(bound_args.arguments.get("ev"), "current_agent_name", None)
+        if isinstance(name, str) and name != turns.agent:
+            self._sections.end(turns.key)
+            turns.next(name)
+            self._sections.begin(turns.key, "agent", name, parent=turns.workflow, entered=False)
+        self._sections.skip(id_, parent=turns.key)
+        inside = self._sections.inside(id_)
+        if inside is not None:
+            self._borrowed[id_] = put(inside)
+
+    def span_exit(self, id_: str, bound_args: Any, instance: Any = None, result: Any = None, **_: Any) -> None:
+        """A span ends, here or (where it gave a future) in whatever completed that."""
+        self._exit(id_, None)
+
+    def span_drop(self, id_: str, bound_args: Any, instance: Any = None, err: Any = None, **_: Any) -> None:
+        """A span ends with an error."""
+        self._exit(id_, err)
+
+    def _exit(self, id_: str, error: BaseException | None) -> None:
+        with self._hooks.guard:
+            self._at_work.pop(id_, None)
+            turns = self._turns.pop(id_, None)
+            if turns is not None:
+                self._sections.end(turns.key, error)
+            self._sections.end(id_, error)
+            before = self._borrowed.pop(id_, None)
+            if before is not None:
+                put(before)
+
+    def capture_propagation_context(self) -> dict[str, Any]:
+        """Nothing of ours travels with a workflow to another process."""
+        return {}
+
+    def restore_propagation_context(self, context: dict[str, Any]) -> None:
+        """Nothing of ours has travelled."""
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class _Turns:
+    """Whose turn it is in a workflow of several agents."""
+
+    def __init__(self, workflow: str) -> None:
+        self.workflow = workflow
+        self.agent: str | None = None
+        self._number = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Key of the section of the agent at work."""
+        return self.workflow, self._number
+
+    def next(self, agent: str) -> None:
+        """It is this agent's turn."""
+        self.agent = agent
+        self._number += 1
+
+
+def _named(instance: Any) -> Named | None:
+    for base in type(instance).__mro__:
+        kind = _KINDS.get(base.__name__)
+        if kind is not None and base.__module__.startswith(_OWN):
+            return Named(kind, _name_of(instance, kind))
+    return None
+
+
+def _name_of(instance: Any, kind: SpanKind) -> str:
+    name = None
+    if kind == "agent":
+        name = instance.name
+    elif kind == "tool":
+        name = instance.metadata.name
+    return name or type(instance).__name__
+
+
+def _is_own(workflow: Any) -> bool:
+    """True for LlamaIndex's workflow of several agents."""
+    return any(base.__name__ == "AgentWorkflow" and base.__module__.startswith(_OWN) for base in type(workflow).__mro__)
+
+
+def _step(id_: str, parent: Any) -> Named | None:
+    """A step of a workflow of the application's; those of an agent are LlamaIndex's own affair."""
+    named = None if parent is None else _named(parent)
+    if named is None or named.kind != "workflow":
+        return None
+    # The id is "<qualified name of the step>-<UUID>".
+    return Named("step", id_[:-37].rpartition(".")[2])
