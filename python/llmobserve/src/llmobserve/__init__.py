@@ -7,6 +7,7 @@ TYPE_CHECKING = False  # what type checkers take for true, without importing typ
 
 if TYPE_CHECKING:
     from llmobserve.context import attached, current
+    from llmobserve.feedback import current_cost, current_spend
     from llmobserve.handover import export_context, import_context, with_context
     from llmobserve.labels import (
         customer,
@@ -38,6 +39,8 @@ __all__ = [
     "attached",
     "continue_trace",
     "current",
+    "current_cost",
+    "current_spend",
     "customer",
     "export_context",
     "flush",
@@ -74,6 +77,7 @@ __all__ = [
 
 _HOMES = {
     "context": ("attached", "current"),
+    "feedback": ("current_cost", "current_spend"),
     "handover": ("export_context", "import_context", "with_context"),
     "lifecycle": ("flush", "observe", "shutdown", "status", "unobserve"),
     "propagation": ("continue_trace", "trace_headers"),

@@ -6,6 +6,7 @@ what it changed. `ContextVar.reset` is never used: it fails when a generator is 
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, NamedTuple, cast
 
+from llmobserve.account import Account, account_of, forget_all
 from llmobserve.guard import guarded, text_of
 from llmobserve.privacy import label, labels
 from llmobserve.span_ids import event_id_of, span_id_of, trace_id_from
@@ -61,6 +63,7 @@ class OpenSpan:
     """A run or section that has been entered. Its ids follow from one number, so they cost nothing until asked for."""
 
     __slots__ = (
+        "account",
         "announced",
         "attributes",
         "depth",
@@ -109,6 +112,8 @@ class OpenSpan:
         """The context around a section that may end in another task or thread than it began in: where it began, it
         is left by `settled`."""
         self.inside: _Inside | None = None
+        self.account: Account | None = None
+        """Of a root: what the calls of the run cost. `None` before the first."""
         self.duration_ns = 0
         self.number = next(_numbers)
         self.start_us = time.time_ns() // 1000
@@ -224,6 +229,8 @@ _variable: ContextVar[Snapshot] = ContextVar("llmobserve", default=_OUTSIDE)
 _span_sink: Callable[[OpenSpan], None] | None = None
 _defaults = _NO_FACTS
 _process_run = OpenSpan("run", "", None, _NO_FACTS, None)
+_opening = threading.Lock()
+"""Held while the account of a run is opened."""
 
 
 def current() -> Snapshot:
@@ -324,6 +331,19 @@ def process_run() -> OpenSpan:
     if not _process_run.name:
         _process_run.name = os.path.basename(sys.argv[0] if sys.argv else "") or "python"  # noqa: PTH119 (pathlib is slow to import)
     return _process_run
+
+
+def account_in(snapshot: Snapshot) -> Account:
+    """The account of the run that a call in this snapshot belongs to."""
+    span, facts, _ = snapshot
+    if facts.run_id is not None:
+        return account_of(facts.run_id)
+    root = process_run() if span is None else span.root
+    account = root.account
+    if account is None:
+        with _opening:
+            account = root.account = root.account or Account()
+    return account
 
 
 def outer_span() -> tuple[str, str] | None:
@@ -438,10 +458,12 @@ def here() -> Snapshot:
     return settled(_variable.get())
 
 
-def below(snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None) -> Snapshot:
-    """Begin a section inside `snapshot`, wherever that was taken; gives the context inside. This one stays as it is.
+def below(
+    snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str, Any] | None = None
+) -> tuple[OpenSpan, Snapshot]:
+    """Begin a section inside `snapshot`, wherever that was taken; gives it and the context inside.
 
-    `end` ends it.
+    The context here stays as it is. `end` ends the section.
     """
     parent, facts, link = snapshot
     if parent is not None and parent.depth >= _DEEPEST:
@@ -451,7 +473,7 @@ def below(snapshot: Snapshot, kind: SpanKind, name: str, attributes: Mapping[str
         span.link = outer_span() or link
     elif parent.quiet:
         parent.quiet = False
-    return Snapshot(span, facts, link)
+    return span, Snapshot(span, facts, link)
 
 
 def innermost() -> OpenSpan | None:
@@ -525,6 +547,16 @@ def renew_process() -> None:
     global _numbers, _process_run
     _numbers = count(int.from_bytes(os.urandom(8), "big") >> 3)
     _process_run = OpenSpan("run", "", None, _NO_FACTS, None)
+
+
+def forget_accounts() -> None:
+    """In a forked child: what the parent has spent is the parent's, and no lock of its threads is waited for."""
+    global _opening
+    _opening = threading.Lock()
+    forget_all()
+    span = _variable.get().span
+    if span is not None:
+        span.root.account = None
 
 
 def change(**changes: Any) -> None:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from llmobserve import capture, context, privacy
+from llmobserve import capture, context, privacy, process_end
+from llmobserve.account import fold_waiting
 from llmobserve.frameworks.libraries import wanted as wanted_frameworks
 from llmobserve.guard import guarded, swallowed
 from llmobserve.recorder import Recorder
@@ -31,6 +32,7 @@ _EXIT_S = 1.5
 _LAST_REPORT_S = 0.5
 """For the last word of a process that has nothing else to send."""
 _STATUS_EVERY_S = 5.0
+_ACCOUNTS = guarded("accounts.fold")
 
 
 class _Observation:
@@ -94,6 +96,8 @@ class _Observation:
     def _tick(self, now: bool) -> bool:
         capture.sweep()
         self.recorder.drain()
+        with _ACCOUNTS:
+            fold_waiting()
         complete = self.sender.send_all(now=now)
         self._note()
         return complete
@@ -102,8 +106,9 @@ class _Observation:
         """In the child: nothing of the parent's is sent twice, and no lock of the parent's is waited for."""
         self.recorder.after_fork()
         self._inherited_errors = {place: count for place, (count, _) in swallowed().items()}
-        if isinstance(self._transport, _OverHttp):
-            self._transport.after_fork()
+        let_go = getattr(self._transport, "after_fork", None)
+        if let_go is not None:
+            let_go()
         self._attach_sender()
         _at_end_of_child()
 
@@ -112,6 +117,8 @@ class _Observation:
         sender, spool = self.sender.state, self.recorder.spool
         return {
             "collector_url": self.settings.collector_url,
+            "backend": _shown(self.settings.backend),
+            "backend_healthy": {"idle": None, "ok": True}.get(sender.state, False),
             "service": self.settings.service,
             "script": context.process_run().name,
             "calls": self.recorder.calls,
@@ -228,7 +235,7 @@ _redirection: "tuple[Transport, str] | None" = None
 def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
     """Record every provider call from here on. Calling it again with the same settings changes nothing.
 
-    All arguments are optional: `collector_url`, `api_key`, `enabled`, `capture_content`, `spool_dir`, `service`,
+    All arguments are optional: `collector_url`, `backend`, `api_key`, `enabled`, `capture_content`, `spool_dir`, `service`,
     `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `use_instrumentors`, `frameworks`,
     `hosts`, `redact_patterns`, `redact_keys`, `redactor`. Each can be set by an environment variable instead
     (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them). `transport` replaces the way to the
@@ -333,7 +340,11 @@ def flush(timeout_s: float = 5.0) -> bool:
 
 
 def status() -> Mapping[str, Any] | None:
-    """How recording and sending go in this process: counts of calls, losses by reason. `None` without `observe()`."""
+    """How recording and sending go in this process: counts of calls, losses by reason. `None` without `observe()`.
+
+    `backend_healthy` says whether the last attempt to deliver was taken, by the collector or by storage; `None` before
+    the first.
+    """
     observation = _current
     return None if observation is None else observation.status()
 
@@ -341,7 +352,25 @@ def status() -> Mapping[str, Any] | None:
 def _transport_maker(settings: Settings, given: "Transport | None") -> "Callable[[], Transport]":
     if _redirection is not None:
         given = _redirection[0]
-    return (lambda: _OverHttp(settings)) if given is None else (lambda: given)
+    if given is not None:
+        return lambda: given
+    address = settings.backend
+    if address is None:
+        return lambda: _OverHttp(settings)
+    # Loaded here and not by the sender's thread: what is missing is to be told now.
+    from llmobserve.backends.registry import storage_transport
+
+    storage_transport(address)
+    return lambda: storage_transport(address)
+
+
+def _shown(backend: str | None) -> str | None:
+    """The address without user and password."""
+    if backend is None:
+        return None
+    from llmobserve.backends.registry import shown
+
+    return shown(backend)
 
 
 @contextmanager
@@ -396,6 +425,7 @@ def _hook_process() -> None:
         return
     _hooked = True
     atexit.register(_at_exit)
+    process_end.use(_at_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
     _at_end_of_child()
@@ -424,9 +454,6 @@ def _after_fork() -> None:
 
 def _at_end_of_child() -> None:
     """Have what was recorded sent at the end of children that end without `atexit`."""
-    celery = sys.modules.get("celery.signals")
-    if celery is not None:
-        celery.worker_process_shutdown.connect(_at_exit_of_celery, weak=False)
     processes = sys.modules.get("multiprocessing.util")
     if processes is None:
         return
@@ -439,11 +466,6 @@ def _at_end_of_child() -> None:
 def _in_child_of_multiprocessing(_: object) -> None:
     processes: Any = sys.modules["multiprocessing.util"]
     processes.Finalize(None, _at_exit, exitpriority=10)
-
-
-def _at_exit_of_celery(**_: object) -> None:
-    # A pool worker of Celery ends with os._exit a second later, whatever its threads do (billiard/pool.py, 4.3).
-    flush(_EXIT_S)
 
 
 def _at_exit() -> None:

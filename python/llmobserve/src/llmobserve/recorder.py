@@ -41,7 +41,7 @@ _ATTRIBUTE_CHARACTERS = 1000
 _CALL, _SPAN, _DRAIN = guarded("recorder.call"), guarded("recorder.span"), guarded("recorder.drain")
 _ANNOUNCE, _ENCODE, _CONTENT = guarded("recorder.announce"), guarded("recorder.encode"), guarded("recorder.content")
 
-_ATTRIBUTES_OF = guarded("recorder.attributes")
+_ATTRIBUTES_OF, _ACCOUNT = guarded("recorder.attributes"), guarded("recorder.account")
 
 
 class _Tally:
@@ -89,6 +89,7 @@ class Recorder:
     def after_fork(self) -> None:
         """In the child: begin empty. What the parent has not delivered stays with the parent."""
         context.renew_process()
+        context.forget_accounts()
         self.spool.after_fork()
         self._begin()
 
@@ -131,6 +132,8 @@ class Recorder:
                 with _CONTENT:
                     payloads += self._content_record(content)
             self.spool.write(payloads)
+            with _ACCOUNT:
+                context.account_in(snapshot).add(call)
             self._wake()
 
     def _count(self, call: CallEvent) -> None:

@@ -5,16 +5,18 @@ Exceptions pass through as they are; for generators see `stepped.py`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 from functools import partial, wraps
 from inspect import isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction, isroutine
 from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args, overload
 
+from llmobserve.account import NOTHING, Account, Spend
 from llmobserve.context import OpenSpan, Snapshot, enter, enter_run, innermost, leave, run_of
 from llmobserve.guard import guarded, text_of
 from llmobserve.stepped import around_async_generator, around_generator
-from llmobserve.wire import SpanKind
+from llmobserve.wire import Quantity, SpanKind
 
 __all__ = ["Run", "Section", "agent", "run", "section", "step", "tool", "trace", "what_is_called", "wrap_all_tools"]
 
@@ -100,12 +102,17 @@ class Section(_Scope):
 class Run(_Scope):
     """Made by `run()`."""
 
-    __slots__ = ("_changes", "_run_id")
+    __slots__ = ("_account", "_changes", "_run_id")
 
     def __init__(self, name: str, run_id: str | None, changes: Mapping[str, Any]) -> None:
         super().__init__(name)
         self._run_id = run_id
         self._changes = changes
+        self._account: Account | None = None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._account = self._span().account
+        super().__exit__(kind, error, tb)
 
     def _enter(self) -> tuple[OpenSpan, Snapshot]:
         return enter_run(self.name, self._run_id, self._changes)
@@ -115,6 +122,31 @@ class Run(_Scope):
         """Id of the run, inside the block. Raises RuntimeError outside."""
         span = self._span()
         return run_of(span, span.facts)[0]
+
+    @property
+    def spend(self) -> Spend:
+        """What the calls of this run that have ended cost, by the price book of this version; also after the block.
+
+        Runs inside this one have accounts of their own, and so has the work of other processes. Rates and discounts
+        that a project has set in the collector are not known here.
+        """
+        account = self._span().account if self._entered else self._account
+        return NOTHING if account is None else account.spend()
+
+    @property
+    def cost(self) -> Decimal | None:
+        """US dollars so far, exact; `None` when the price of a call is not known. See `spend`."""
+        return self.spend.usd
+
+    @property
+    def usage(self) -> Mapping[str, Quantity]:
+        """Quantities so far by unit, as `input_text_tokens`, which does not count cached tokens."""
+        return self.spend.usage
+
+    @property
+    def calls(self) -> int:
+        """How many calls have ended so far."""
+        return self.spend.calls
 
 
 def section(name: str, *, attributes: Mapping[str, Any] | None = None) -> Section:

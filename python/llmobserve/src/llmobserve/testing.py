@@ -12,7 +12,7 @@ from llmobserve.pricing import price_event
 from llmobserve.transport.memory import MemoryTransport
 from llmobserve.wire import CallEvent, ContentRecord, Context, Cost, ErrorInfo, SpanEvent, Usage
 
-__all__ = ["Captured", "captured"]
+__all__ = ["Captured", "captured", "dollars"]
 
 R = TypeVar("R")
 
@@ -67,6 +67,33 @@ class Captured:
             total += usd
         return total
 
+    def assert_cost(self, *, max_usd: Decimal | str | int, allow_unpriced: bool = False) -> None:
+        """Raise AssertionError when the calls cost more than `max_usd`, or may have.
+
+        A call whose price is not known may have cost anything, unless `allow_unpriced`. No float is taken.
+        """
+        if isinstance(max_usd, float):
+            raise TypeError(f"max_usd is {max_usd!r}: give the dollars as a string, an int or a Decimal")
+        limit, known_usd, unpriced = Decimal(max_usd), Decimal(0), list[CallEvent]()
+        for call in self.calls:
+            usd = self.cost_of(call).usd
+            known_usd += usd or 0
+            if usd is None and not allow_unpriced:
+                unpriced.append(call)
+        if known_usd > limit:
+            raise AssertionError(f"the calls cost {dollars(known_usd)}, more than {dollars(limit)}:\n{self._lines()}")
+        if unpriced:
+            number = "a call" if len(unpriced) == 1 else f"{len(unpriced)} calls"
+            raise AssertionError(f"the price of {number} is not known:\n{self._lines()}")
+
+    def _lines(self) -> str:
+        lines: list[str] = []
+        for call in self.calls:
+            cost = self.cost_of(call)
+            usd = f"unpriced ({cost.reason})" if cost.usd is None else dollars(cost.usd)
+            lines.append(f"  {call.provider} {call.operation} {call.response_model or call.request_model}: {usd}")
+        return "\n".join(lines)
+
     @staticmethod
     def cost_of(call: CallEvent) -> Cost:
         """Cost of one call with its receipt, by the price book of this version."""
@@ -75,6 +102,11 @@ class Captured:
     def _records(self, kind: str) -> list[dict[str, Any]]:
         lifecycle.flush(_WAIT_S)
         return [record for record in self._transport.events if record["type"] == kind]
+
+
+def dollars(usd: Decimal) -> str:
+    """The amount with all its digits and no more, as `$0.0000312`."""
+    return f"${usd.normalize():f}"
 
 
 @contextmanager

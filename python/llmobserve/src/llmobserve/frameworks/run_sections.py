@@ -34,6 +34,8 @@ class RunSections:
     def __init__(self, library: str) -> None:
         self._guard = guarded(f"frameworks.{library}")
         self._under_way: dict[Hashable, _Work] = {}
+        self._sections: set[OpenSpan] = set()
+        """Those under way."""
 
     def begin(
         self,
@@ -48,9 +50,9 @@ class RunSections:
         """A piece of work begins that is a section, inside the work `parent`, else inside what is here."""
         with self._guard:
             before = current()
-            inside = below(self._around(parent, before), kind, name, attributes)
-            if inside.span is not None:
-                inside.span.resume = before
+            span, inside = below(self._around(parent, before), kind, name, attributes)
+            span.resume = before
+            self._sections.add(span)
             self._keep(key, _Work(inside, before, True))
             if entered:
                 put(inside)
@@ -78,9 +80,20 @@ class RunSections:
                 if now.span is span and span is not work.before.span:
                     put(settled(work.before))
             elif span is not None:
+                self._sections.discard(span)
                 end(span, now.facts if now.span is span else span.facts, error)
                 if _is_inside(now.span, span):
                     put(settled(now if now.span is span else work.before))
+
+    def end_since(self, before: Snapshot, error: BaseException) -> None:
+        """End the work that has begun here since the context was `before`, where the framework will not say so."""
+        with self._guard:
+            keys = {work.inside.span: key for key, work in self._under_way.items() if work.is_section}
+            span = here().span
+            while span is not None and span is not before.span:
+                if span in keys:
+                    self.end(keys[span], error)
+                span = span.parent
 
     def inside(self, key: Hashable) -> Snapshot | None:
         """The context of what happens in a piece of work; `None` for unknown work."""
@@ -88,15 +101,22 @@ class RunSections:
         return None if work is None else work.inside
 
     def _around(self, parent: Hashable | None, now: Snapshot) -> Snapshot:
-        """The context of the parent; that of this code if it is deeper inside, in a section of the application's."""
+        """The context of the parent; that of this code if sections of the application's have begun in it since."""
         work = None if parent is None else self._under_way.get(parent)
-        if work is None or _is_inside(now.span, work.inside.span):
+        if work is None:
             return now
-        return work.inside
+        span = now.span
+        while span is not work.inside.span:
+            if span is None or span in self._sections:
+                return work.inside
+            span = span.parent
+        return now
 
     def _keep(self, key: Hashable, work: _Work) -> None:
         while len(self._under_way) >= _MOST:
-            self._under_way.pop(next(iter(self._under_way)), None)
+            lost = self._under_way.pop(next(iter(self._under_way)), None)
+            if lost is not None and lost.is_section and lost.inside.span is not None:
+                self._sections.discard(lost.inside.span)
         self._under_way[key] = work
 
 
