@@ -30,7 +30,7 @@ Redactor = Callable[..., Any]
 
 INSTRUMENTORS = ("azure_speech", "claude_agent_sdk", "mongodb", "pinecone", "redis")
 """Libraries whose bytes no transport in Python moves: their own methods are hooked."""
-FRAMEWORKS: tuple[str, ...] = ()
+FRAMEWORKS: tuple[str, ...] = ("langchain",)
 """Agent frameworks and workers whose names become sections."""
 COVERED = ("anthropic", "cohere", "elevenlabs", "gemini", "openai", "stripe", "twilio", "voyage")
 """Libraries of which the transports show everything: their names are accepted and change nothing."""

@@ -5,7 +5,19 @@ from llmobserve.settings import Settings
 
 __all__ = ["FRAMEWORKS", "wanted"]
 
-FRAMEWORKS: tuple[Library, ...] = ()
+_LANGCHAIN = (
+    "langchain_core.tracers.context",
+    "langchain_core.runnables.base",
+    "langchain_core.language_models.chat_models",
+    "langchain_core.language_models.llms",
+)
+
+FRAMEWORKS: tuple[Library, ...] = (
+    Library("langchain_core", _LANGCHAIN, "llmobserve.frameworks.langchain_hooks:LangchainHooks", "langchain"),
+    Library(
+        "langgraph", ("langgraph.pregel.main",), "llmobserve.frameworks.langchain_hooks:LanggraphHooks", "langchain"
+    ),
+)
 
 
 def wanted(settings: Settings) -> tuple[Library, ...]:
