@@ -126,3 +126,12 @@ def test_refusals(clients: Any) -> None:
     with pytest.raises(openai.NotFoundError, match="no such path: /v1/images/generations"):
         gpt.images.generate(prompt="a cat")
     assert [(entry.status, dict(entry.usage)) for entry in provider.ledger] == [(429, {}), (500, {})]
+
+
+def test_calls_told_in_words_count_as_called(clients: Any) -> None:
+    _, gpt, _ = clients
+    tools = functions("find", "book")
+    first = gpt.chat.completions.create(model=MINI, messages=PROMPT, tools=tools).choices[0].message.tool_calls[0]
+    told: Any = [*PROMPT, {"role": "assistant", "content": f"Calling tools: [{{'id': '{first.id}'}}]"}]
+    second = gpt.chat.completions.create(model=MINI, messages=told, tools=tools).choices[0].message.tool_calls[0]
+    assert (first.function.name, second.function.name) == ("find", "book")

@@ -42,7 +42,7 @@ def chat(body: Body, memory: Memory) -> Answer:
         text_of(mapping(mapping(call).get("function")).get("name"))
         for message in items(body.get("messages"))
         for call in items(mapping(message).get("tool_calls"))
-    }
+    } | memory.told_calls(json.dumps(body.get("messages")))
     choice = body.get("tool_choice")
     wanted = text_of(mapping(mapping(choice).get("function")).get("name")) or None
     tool = None
@@ -53,7 +53,7 @@ def chat(body: Body, memory: Memory) -> Answer:
     message: dict[str, Any] = {"role": "assistant", "content": None if tool else text, "refusal": None}
     if tool is not None:
         function = {"name": tool.name, "arguments": tool.arguments}
-        message["tool_calls"] = [{"id": memory.new_id("call"), "type": "function", "function": function}]
+        message["tool_calls"] = [{"id": memory.new_call(tool.name), "type": "function", "function": function}]
     head = {"id": memory.new_id("chatcmpl"), "created": _CREATED_S, "model": body["model"], "service_tier": "default"}
     finish = "tool_calls" if tool else "stop"
     if not body.get("stream"):
