@@ -37,7 +37,7 @@ class DspyHooks(FrameworkHooks):
 
 
 def _module(module: Any, *_: Any, **__: Any) -> Named:
-    kind: Any = type(module)
+    kind = module.__class__
     return Named(_kind_of(kind), kind.__name__)
 
 

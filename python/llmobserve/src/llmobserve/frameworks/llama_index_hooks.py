@@ -4,12 +4,14 @@ Its spans tell begin and end in the code that does the work. Of them agents, wor
 retrievers, query and chat engines become sections (llama-index-core 0.14, llama-index-workflows 2.26).
 """
 
+from inspect import isasyncgen, isgenerator
 from types import ModuleType
 from typing import Any
 
 from llmobserve.capture.patching import positional_names
 from llmobserve.context import Snapshot, put
 from llmobserve.frameworks.hooks import FrameworkHooks, Named
+from llmobserve.stepped import around_async_generator, around_generator
 from llmobserve.wire import SpanKind
 
 __all__ = ["LlamaIndexHooks"]
@@ -41,8 +43,7 @@ class LlamaIndexHooks(FrameworkHooks):
     def hook(self, module: ModuleType) -> None:
         """Register the handler, if the dispatcher is as expected."""
         dispatcher: Any = getattr(module, "root_dispatcher", None)
-        kind: Any = type(dispatcher)
-        names = positional_names(getattr(kind, "span_enter", None))
+        names = positional_names(getattr(dispatcher, "span_enter", None))
         if not hasattr(dispatcher, "span_handlers") or names is None or names[: len(_EXPECTED)] != _EXPECTED:
             self.note(module, "root_dispatcher.span_enter", "not as expected")
             return
@@ -86,7 +87,7 @@ class _Handler:
                 self._sections.skip(id_, parent=parent_id)
                 return
             self._sections.begin(id_, named.kind, named.name, parent=parent_id)
-            if named.kind == "workflow" and _is_own(instance):
+            if named.kind == "workflow" and _is_a(instance, "AgentWorkflow"):
                 self._turns[id_] = _Turns(id_)
 
     def _enter_turn(self, id_: str, bound_args: Any, turns: "_Turns") -> None:
@@ -106,6 +107,9 @@ class _Handler:
 
     def span_exit(self, id_: str, bound_args: Any, instance: Any = None, result: Any = None, **_: Any) -> None:
         """A span ends, here or (where it gave a future) in whatever completed that."""
+        if "response_gen" in getattr(result, "__dict__", ()):
+            with self._hooks.guard:
+                self._follow(self._sections.inside(id_), instance, result)
         self._exit(id_, None)
 
     def span_drop(self, id_: str, bound_args: Any, instance: Any = None, err: Any = None, **_: Any) -> None:
@@ -122,6 +126,16 @@ class _Handler:
             before = self._borrowed.pop(id_, None)
             if before is not None:
                 put(before)
+
+    def _follow(self, inside: Snapshot | None, instance: Any, result: Any) -> None:
+        """Have a response that is streamed, after the span, made inside the section of the synthesizer."""
+        if inside is None or not _is_a(instance, "BaseSynthesizer"):
+            return
+        stream = result.response_gen
+        if isgenerator(stream):
+            result.response_gen = around_generator(lambda: stream, lambda: (None, put(inside)))()
+        elif isasyncgen(stream):
+            result.response_gen = around_async_generator(lambda: stream, lambda: (None, put(inside)))()
 
     def capture_propagation_context(self) -> dict[str, Any]:
         """Nothing of ours travels with a workflow to another process."""
@@ -154,7 +168,7 @@ class _Turns:
 
 
 def _named(instance: Any) -> Named | None:
-    for base in type(instance).__mro__:
+    for base in instance.__class__.__mro__:
         kind = _KINDS.get(base.__name__)
         if kind is not None and base.__module__.startswith(_OWN):
             return Named(kind, _name_of(instance, kind))
@@ -167,12 +181,11 @@ def _name_of(instance: Any, kind: SpanKind) -> str:
         name = instance.name
     elif kind == "tool":
         name = instance.metadata.name
-    return name or type(instance).__name__
+    return name or instance.__class__.__name__
 
 
-def _is_own(workflow: Any) -> bool:
-    """True for LlamaIndex's workflow of several agents."""
-    return any(base.__name__ == "AgentWorkflow" and base.__module__.startswith(_OWN) for base in type(workflow).__mro__)
+def _is_a(instance: Any, name: str) -> bool:
+    return any(base.__name__ == name and base.__module__.startswith(_OWN) for base in instance.__class__.__mro__)
 
 
 def _step(id_: str, parent: Any) -> Named | None:
