@@ -59,6 +59,10 @@ class Facts:
     """Nothing is recorded: the SDK's own traffic."""
 
 
+Link = tuple[str, str | None]
+"""A trace that others have a part in, and the span in it under which this part stands; `None` = under none."""
+
+
 class OpenSpan:
     """A run or section that has been entered. Its ids follow from one number, so they cost nothing until asked for."""
 
@@ -101,7 +105,7 @@ class OpenSpan:
         self.error: tuple[str, str] | None = None
         """Type and message of the exception that ended it."""
         self.end_facts = facts
-        self.link: tuple[str, str] | None = None
+        self.link: Link | None = None
         """Trace and span outside of the run that it was started in."""
         self.given_run_id: str | None = None
         self.naming: Callable[[], str | None] | None = None
@@ -203,7 +207,7 @@ class _Inside(NamedTuple):
 
     facts: Facts
     defaults: Facts
-    link: tuple[str, str] | None
+    link: Link | None
     context: Context
 
 
@@ -212,7 +216,7 @@ class Snapshot(NamedTuple):
 
     span: OpenSpan | None
     facts: Facts
-    link: tuple[str, str] | None = None
+    link: Link | None = None
     """Trace and span id from outside: OpenTelemetry's when the snapshot was taken, or those of `continue_trace`."""
 
 
@@ -223,7 +227,7 @@ _DEEPEST = 100
 """Levels of sections below which only a span that still runs is taken for a parent."""
 _END, _ERROR, _OTEL = guarded("context.end"), guarded("context.error"), guarded("context.opentelemetry")
 _NAME = guarded("context.name")
-_new_tuple = cast("Callable[[type[Snapshot], tuple[OpenSpan, Facts, tuple[str, str] | None]], Snapshot]", tuple.__new__)
+_new_tuple = cast("Callable[[type[Snapshot], tuple[OpenSpan, Facts, Link | None]], Snapshot]", tuple.__new__)
 _OUTSIDE = Snapshot(None, _NO_FACTS)
 _variable: ContextVar[Snapshot] = ContextVar("llmobserve", default=_OUTSIDE)
 _span_sink: Callable[[OpenSpan], None] | None = None
@@ -274,12 +278,12 @@ def wire_context(snapshot: Snapshot, span_id: str | None) -> Context:
     )
 
 
-def _context_inside(span: OpenSpan | None, root: OpenSpan, facts: Facts, link: tuple[str, str] | None) -> Context:
+def _context_inside(span: OpenSpan | None, root: OpenSpan, facts: Facts, link: Link | None) -> Context:
     trace_id = link[0] if link is not None else trace_id_of(root)
     run_id, run_name = run_of(root, facts)
     if span is not None:
         parent_span_id = span.span_id
-    elif link is not None:
+    elif link is not None and link[1] is not None:
         parent_span_id = link[1]
     else:
         parent_span_id = None if facts.run_id is not None else root.span_id
@@ -481,6 +485,12 @@ def innermost() -> OpenSpan | None:
     return settled(_variable.get()).span
 
 
+def recorded_span() -> OpenSpan | None:
+    """The run or section here and now; `None` outside of all, and where nothing is recorded."""
+    span, facts, _ = _variable.get()
+    return None if _span_sink is None or facts.suppressed else span
+
+
 def leave(span: OpenSpan, before: Snapshot, error: BaseException | tuple[str, str] | None) -> None:
     """End a span where it was entered.
 
@@ -594,7 +604,7 @@ def attached(snapshot: Snapshot) -> Generator[None]:
 
 
 @contextmanager
-def linked(link: tuple[str, str] | None) -> Generator[None]:
+def linked(link: Link | None) -> Generator[None]:
     """What happens in the block belongs to this trace, under this span; `None` = to none from outside."""
     before = put(_variable.get()._replace(link=link)).link
     try:

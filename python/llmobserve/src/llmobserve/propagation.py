@@ -58,7 +58,7 @@ def headers_of(snapshot: Snapshot) -> dict[str, str]:
     inner = root if span is None else span
     # Inside a run its own span is the parent; the trace is the one that its calls are in.
     trace_id = trace_id_of(root) if link is None else link[0]
-    span_id = link[1] if link is not None and span is None else inner.span_id
+    span_id = (link[1] if link is not None and span is None else None) or inner.span_id
     labels: dict[str, str | None] = {key: getattr(facts, key) for key in _LABELS}
     if span is not None or facts.run_id is not None:
         labels["run_id"], labels["run_name"] = run_of(root, facts)
