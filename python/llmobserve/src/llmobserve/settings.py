@@ -30,7 +30,9 @@ Redactor = Callable[..., Any]
 
 INSTRUMENTORS = ("azure_speech", "claude_agent_sdk", "mongodb", "pinecone", "redis")
 """Libraries whose bytes no transport in Python moves: their own methods are hooked."""
-FRAMEWORKS: tuple[str, ...] = ("langchain",)
+FRAMEWORKS: tuple[str, ...] = (
+    *("ag2", "autogen", "crewai", "dspy", "haystack", "langchain", "llama_index", "openai_agents", "smolagents"),
+)
 """Agent frameworks and workers whose names become sections."""
 COVERED = ("anthropic", "cohere", "elevenlabs", "gemini", "openai", "stripe", "twilio", "voyage")
 """Libraries of which the transports show everything: their names are accepted and change nothing."""

@@ -66,10 +66,16 @@ class RunSections:
             if entered and inside.span is not before.span:
                 put(inside)
 
-    def end(self, key: Hashable, error: BaseException | tuple[str, str] | None = None) -> None:
+    def end(
+        self,
+        key: Hashable,
+        error: BaseException | tuple[str, str] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
         """A piece of work has ended, with this exception, or its type and message where no more is known.
 
-        Does nothing for unknown work.
+        `name` is given where it is known at the end only. Does nothing for unknown work.
         """
         with self._guard:
             work = self._under_way.pop(key, None)
@@ -81,6 +87,8 @@ class RunSections:
                     put(settled(work.before))
             elif span is not None:
                 self._sections.discard(span)
+                if name is not None:
+                    span.name = name
                 end(span, now.facts if now.span is span else span.facts, error)
                 if _is_inside(now.span, span):
                     put(settled(now if now.span is span else work.before))
