@@ -27,13 +27,16 @@ if TYPE_CHECKING:
         user,
     )
     from llmobserve.lifecycle import flush, observe, shutdown, status, unobserve
+    from llmobserve.observatory import Observatory
     from llmobserve.propagation import continue_trace, trace_headers
+    from llmobserve.scores import last_call_id, score
     from llmobserve.sections import agent, run, section, step, tool, trace, wrap_all_tools
     from llmobserve.wrapped_clients import wrap_anthropic, wrap_openai
 
 __version__ = "1.0.0"
 
 __all__ = [
+    "Observatory",
     "__version__",
     "agent",
     "attached",
@@ -50,9 +53,11 @@ __all__ = [
     "get_tenant_id",
     "get_user_id",
     "import_context",
+    "last_call_id",
     "metadata",
     "observe",
     "run",
+    "score",
     "section",
     "session",
     "set_customer_id",
@@ -80,7 +85,9 @@ _HOMES = {
     "feedback": ("current_cost", "current_spend"),
     "handover": ("export_context", "import_context", "with_context"),
     "lifecycle": ("flush", "observe", "shutdown", "status", "unobserve"),
+    "observatory": ("Observatory",),
     "propagation": ("continue_trace", "trace_headers"),
+    "scores": ("last_call_id", "score"),
     "sections": ("agent", "run", "section", "step", "tool", "trace", "wrap_all_tools"),
     "wrapped_clients": ("wrap_anthropic", "wrap_openai"),
 }

@@ -78,6 +78,7 @@ class OpenSpan:
         "given_run_id",
         "inside",
         "kind",
+        "last_call_id",
         "link",
         "name",
         "naming",
@@ -116,6 +117,8 @@ class OpenSpan:
         """The context around a section that may end in another task or thread than it began in: where it began, it
         is left by `settled`."""
         self.inside: _Inside | None = None
+        self.last_call_id: str | None = None
+        """Of the call that ended last in it or below it."""
         self.account: Account | None = None
         """Of a root: what the calls of the run cost. `None` before the first."""
         self.duration_ns = 0

@@ -17,15 +17,31 @@ from llmobserve.guard import guarded, swallowed
 from llmobserve.recorder import Recorder
 from llmobserve.settings import SettingError, Settings, load
 from llmobserve.transport.worker import Worker
-from llmobserve.wire import now_us
+from llmobserve.wire import CallEvent, ContentRecord, FactRecord, ScoreRecord, now_us
 
 if TYPE_CHECKING:
+    from llmobserve.context import Snapshot
     from llmobserve.process_report import Reporter
+    from llmobserve.recorder import Look
     from llmobserve.redactor import Sink
     from llmobserve.transport import Reply, Sender, Transport
     from llmobserve.transport.http import HttpTransport
 
-__all__ = ["flush", "observe", "observe_wrapped", "redirected", "shutdown", "status", "unobserve"]
+__all__ = [
+    "flush",
+    "look_at_calls",
+    "observe",
+    "observe_wrapped",
+    "observing",
+    "record_attached",
+    "record_call",
+    "redirected",
+    "refuse",
+    "shutdown",
+    "status",
+    "unobserve",
+    "wants_content",
+]
 
 _EXIT_S = 1.5
 """For sending when the process ends; with all else an exit takes less than two seconds."""
@@ -43,6 +59,8 @@ class _Observation:
         self._make_transport = make_transport
         self._inherited_errors: dict[str, int] = {}
         self.recorder = Recorder(settings, wake=self._wake, forked=self.after_fork)
+        self.sink: Sink = self.recorder.record_call
+        """Where calls go: by way of the application's redactor, if it has one."""
         self._attach_sender()
 
     def _attach_sender(self) -> None:
@@ -130,6 +148,8 @@ class _Observation:
             "lost": dict(spool.lost),
             "dead_letters": dict(sender.dead),
             "torn": sender.torn,
+            "waiting": spool.waiting_records,
+            "waiting_spans": self.recorder.waiting_spans,
             "in_memory": len(spool.memory),
             "unwritable": spool.unwritable,
             "internal_errors": {place: count for place, (count, _) in swallowed().items()},
@@ -225,6 +245,7 @@ would stay locked by a thread that is not there."""
 _LOADING_S = 2.0
 """No fork is kept longer than that, come what may."""
 _current: _Observation | None = None
+_look: "Look | None" = None
 _ended = False
 """The application has said that nothing more is to be observed."""
 _hooked = False
@@ -235,11 +256,11 @@ _redirection: "tuple[Transport, str] | None" = None
 def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
     """Record every provider call from here on. Calling it again with the same settings changes nothing.
 
-    All arguments are optional: `collector_url`, `backend`, `api_key`, `enabled`, `capture_content`, `spool_dir`, `service`,
-    `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `use_instrumentors`, `frameworks`,
-    `hosts`, `redact_patterns`, `redact_keys`, `redactor`. Each can be set by an environment variable instead
-    (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them). `transport` replaces the way to the
-    collector, for tests (`llmobserve.transport.MemoryTransport`).
+    All arguments are optional: `collector_url`, `backend`, `api_key`, `enabled`, `capture_content`, `spool_dir`,
+    `service`, `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `use_instrumentors`,
+    `frameworks`, `hosts`, `redact_patterns`, `redact_keys`, `redactor`. Each can be set by an environment variable
+    instead (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them). `transport` replaces the way to
+    the collector, for tests (`llmobserve.transport.MemoryTransport`).
 
     Raises:
         SettingError: a setting cannot be used; the message says what to write instead.
@@ -276,11 +297,13 @@ def observe_wrapped() -> None:
 def _start(wanted: Settings, transport: "Transport | None", *, only_wrapped: bool) -> None:
     global _current, _ended
     observation = _Observation(wanted, _transport_maker(wanted, transport))
+    observation.recorder.look = _look
     try:
         rules = privacy.rules_of(wanted)
         privacy.use(rules)
+        observation.sink = _sink_of(observation.recorder, rules)
         capture.install(
-            sink=_sink_of(observation.recorder, rules),
+            sink=observation.sink,
             settings=wanted,
             remind=observation.remind,
             troubled=observation.troubled,
@@ -347,6 +370,49 @@ def status() -> Mapping[str, Any] | None:
     """
     observation = _current
     return None if observation is None else observation.status()
+
+
+def observing() -> bool:
+    """True between `observe()` and `unobserve()`."""
+    return _current is not None
+
+
+def wants_content() -> bool:
+    """True where what is said in calls is to be recorded."""
+    return _current is not None and _current.settings.capture_content
+
+
+def record_call(call: CallEvent, content: ContentRecord | None, place: "Snapshot") -> None:
+    """Record a call that was not captured, as if it had been. Nothing happens while nothing is observed."""
+    observation = _current
+    if observation is not None:
+        observation.sink(call, content, place)
+
+
+def record_attached(*records: ScoreRecord | FactRecord) -> bool:
+    """Record what was said about something; False while nothing is observed."""
+    observation = _current
+    if observation is None:
+        return False
+    if records:
+        observation.recorder.record_attached(records)
+    return True
+
+
+def refuse(reason: str) -> None:
+    """Count something as lost that the application wanted recorded and that cannot be."""
+    observation = _current
+    if observation is not None:
+        observation.recorder.spool.refuse(reason)
+
+
+def look_at_calls(look: "Look") -> None:
+    """Have every call looked at before it is written, in this observation and the next."""
+    global _look
+    _look = look
+    observation = _current
+    if observation is not None:
+        observation.recorder.look = look
 
 
 def _transport_maker(settings: Settings, given: "Transport | None") -> "Callable[[], Transport]":

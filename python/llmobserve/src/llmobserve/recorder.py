@@ -6,7 +6,7 @@ A call is on disk when `record_call` returns. Spans wait in memory for the next 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count, islice
 from math import isfinite
 from typing import Any, cast
@@ -21,6 +21,8 @@ from llmobserve.wire import (
     CallEvent,
     ContentRecord,
     ErrorInfo,
+    FactRecord,
+    ScoreRecord,
     Source,
     SpanEvent,
     new_trace_id,
@@ -28,7 +30,7 @@ from llmobserve.wire import (
 )
 from llmobserve.wire.codec import to_builtins
 
-__all__ = ["Recorder"]
+__all__ = ["Look", "Recorder"]
 
 _SPANS_IN_MEMORY = 50_000
 _SPANS_PER_CALL = 8
@@ -42,6 +44,9 @@ _CALL, _SPAN, _DRAIN = guarded("recorder.call"), guarded("recorder.span"), guard
 _ANNOUNCE, _ENCODE, _CONTENT = guarded("recorder.announce"), guarded("recorder.encode"), guarded("recorder.content")
 
 _ATTRIBUTES_OF, _ACCOUNT = guarded("recorder.attributes"), guarded("recorder.account")
+_ATTACHED = guarded("recorder.attached")
+
+Look = Callable[[CallEvent, ContentRecord | None, Snapshot], tuple[CallEvent, ContentRecord | None]]
 
 
 class _Tally:
@@ -74,6 +79,8 @@ class Recorder:
         self._settings = settings
         self._wake = wake
         self._forked = forked
+        self.look: Look | None = None
+        """Sees each call before it is written and says what is to be: set while calls are reported by hand, too."""
         self.spool = Spool(settings.spool_dir, self.source, fsync=settings.durability == "fsync")
         self._begin()
 
@@ -116,12 +123,18 @@ class Recorder:
                 return
             if self.spool.stale:
                 self._forked()
+            if self.look is not None:
+                call, content = self.look(call, content, snapshot)
             payloads = self._waiting(_SPANS_PER_CALL) if self._ended else []
             # What cannot be encoded must not take along what can.
             around = context.process_run() if snapshot.span is None else snapshot.span
             if not around.announced:
                 with _ANNOUNCE:
                     payloads += self._announcements(around, snapshot)
+            span: OpenSpan | None = around
+            while span is not None:
+                span.last_call_id = call.event_id
+                span = span.parent
             around_it = len(payloads)
             with _ENCODE:
                 payloads.append(record_to_json(call, next(self._sequence)))
@@ -134,6 +147,15 @@ class Recorder:
             self.spool.write(payloads)
             with _ACCOUNT:
                 context.account_in(snapshot).add(call)
+            self._wake()
+
+    def record_attached(self, records: Iterable[ScoreRecord | FactRecord]) -> None:
+        """Write what was said about calls, runs and sessions."""
+        with _ATTACHED:
+            if self.spool.stale:
+                self._forked()
+            payloads = [record_to_json(record, next(self._sequence)) for record in records]
+            self.spool.write(payloads)
             self._wake()
 
     def _count(self, call: CallEvent) -> None:
@@ -194,6 +216,11 @@ class Recorder:
     def waiting(self) -> bool:
         """True while spans wait in memory."""
         return bool(self._ended)
+
+    @property
+    def waiting_spans(self) -> int:
+        """How many."""
+        return len(self._ended)
 
     def end_process_run(self) -> None:
         """End the run of calls outside of any run, if there was one."""

@@ -69,6 +69,11 @@ class _Scope(ABC):
         """Id of the span, inside the block. Raises RuntimeError outside."""
         return self._span().span_id
 
+    @property
+    def event_id(self) -> str:
+        """Id of its record, to be scored by, inside the block. Raises RuntimeError outside."""
+        return self._span().event_id
+
     def _span(self) -> OpenSpan:
         return self._entry()[0]
 

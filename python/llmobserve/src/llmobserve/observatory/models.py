@@ -1,0 +1,182 @@
+"""What an application can say about a call beside its usage: how it was routed, cached and judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from math import isfinite
+from typing import Any, TypeVar, cast
+
+from llmobserve.guard import text_of
+from llmobserve.privacy import LONGEST_VALUE, is_secret_name, label, note
+from llmobserve.secret_patterns import REPLACED
+
+__all__ = [
+    "AgentRole",
+    "CacheMetadata",
+    "Number",
+    "QualityEvaluation",
+    "RoutingDecision",
+    "data_of",
+    "model_of",
+    "plain_value",
+]
+
+Number = int | float | str | Decimal
+"""A number; what is no whole number is kept as a decimal."""
+
+_MOST = 64
+"""Entries of a list or mapping that are kept."""
+_DEPTH = 4
+_WHOLE = 2**53
+M = TypeVar("M", "RoutingDecision", "CacheMetadata", "QualityEvaluation")
+
+
+class AgentRole(str, Enum):
+    """Usual parts that agents play; any other word will do as well."""
+
+    ORCHESTRATOR = "orchestrator"
+    PLANNER = "planner"
+    ROUTER = "router"
+    RESEARCHER = "researcher"
+    ANALYST = "analyst"
+    WRITER = "writer"
+    CODER = "coder"
+    REVIEWER = "reviewer"
+    CRITIC = "critic"
+    SUMMARIZER = "summarizer"
+    EXECUTOR = "executor"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoutingDecision:
+    """Why this model was asked. `None` = not said."""
+
+    chosen_model: str | None = None
+    chosen_provider: str | None = None
+    alternatives: Sequence[str] = ()
+    """Models that could have been chosen."""
+    strategy: str | None = None
+    """The rule that decided: `cheapest`, `complexity`, …"""
+    reason: str | None = None
+    confidence: Number | None = None
+    """Of the router, 0 to 1."""
+    complexity: Number | None = None
+    """Of the request, as the router sees it, 0 to 1."""
+    estimated_cost_usd: Number | None = None
+    """As the router estimates it, before the call."""
+    baseline_cost_usd: Number | None = None
+    """The same for the model that would have been asked otherwise."""
+    estimated_saving_usd: Number | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheMetadata:
+    """What a cache did. `None` = not said."""
+
+    hit: bool
+    """True when the answer came from the cache."""
+    cache_type: str | None = None
+    """`exact`, `semantic`, … With `provider` it is the provider's own prompt cache: the provider was called. After a
+    hit in any other cache it was not, and the call costs nothing."""
+    source: str | None = None
+    """Which cache: `redis`, `memory`, …"""
+    key: str | None = None
+    cluster_id: str | None = None
+    """Group of prompts that the cache takes for alike."""
+    similarity: Number | None = None
+    """0 to 1."""
+    ttl_s: Number | None = None
+    age_s: Number | None = None
+    saved_tokens: int | None = None
+    saved_cost_usd: Number | None = None
+    saved_latency_ms: Number | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def spared_the_call(self) -> bool:
+        """True when the provider was not called."""
+        return bool(self.hit) and text_of(self.cache_type).lower() not in {"provider", "prompt"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityEvaluation:
+    """What a judge says about an answer. `None` = not said."""
+
+    score: Number | None = None
+    """Over all; kept as the score `quality`."""
+    scores: Mapping[str, Number | bool] = field(default_factory=dict[str, "Number | bool"])
+    """By criterion (`faithfulness`); each is kept as a score of that name."""
+    judge_model: str | None = None
+    judge_provider: str | None = None
+    evaluator: str | None = None
+    """Name of the program, where it was no model."""
+    passed: bool | None = None
+    hallucination: bool | None = None
+    factual_error: bool | None = None
+    error_category: str | None = None
+    failure_reason: str | None = None
+    feedback: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+def data_of(model: object) -> dict[str, Any]:
+    """The `data` of a fact: what was said, without secrets and within bounds."""
+    found: dict[str, Any] = {}
+    for spec in fields(cast("Any", model)):
+        value = getattr(model, spec.name)
+        if spec.name in {"score", "scores"} and isinstance(model, QualityEvaluation):
+            continue  # scores are records of their own
+        said = plain_value(value)
+        if said is not None and said != [] and said != {}:
+            found[spec.name] = said
+    return found
+
+
+def model_of(kind: type[M], given: "M | Mapping[str, Any] | None") -> M | None:
+    """The model; made from a mapping where one was given, with names of the application's own under `metadata`."""
+    if given is None or isinstance(given, kind):
+        return given
+    known = {spec.name for spec in fields(kind)}
+    values = {name: value for name, value in given.items() if name in known}
+    own = {text_of(name): value for name, value in given.items() if name not in known}
+    if own:
+        said = values.get("metadata")
+        values["metadata"] = {**cast("Mapping[str, object]", said), **own} if isinstance(said, Mapping) else own
+    if kind is CacheMetadata:
+        values.setdefault("hit", False)
+    return kind(**values)
+
+
+def plain_value(value: object, depth: int = 0) -> Any:
+    """A value as JSON can carry it: fractions as decimal strings, other objects as text; `None` for no number."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Enum):
+        return plain_value(value.value, depth)
+    if isinstance(value, int):
+        return value if abs(value) < _WHOLE else str(value)
+    if isinstance(value, float):
+        return format(Decimal(repr(float(value))), "f") if isfinite(value) else None
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() and abs(value.adjusted()) < _MOST else None
+    if isinstance(value, Mapping) and depth < _DEPTH:
+        return _plain_mapping(cast("Mapping[Any, Any]", value), depth)
+    if isinstance(value, (list, tuple, set, frozenset)) and depth < _DEPTH:
+        return [plain_value(item, depth + 1) for item in islice(cast("Sequence[Any]", value), _MOST)]
+    return label(text_of(cast("object", value)), LONGEST_VALUE)
+
+
+def _plain_mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, item in islice(tuple(value.items()), _MOST):
+        name = label(text_of(key))
+        if item and is_secret_name(name):
+            note("label")
+            out[name] = REPLACED
+        else:
+            out[name] = plain_value(item, depth + 1)
+    return out
