@@ -81,7 +81,7 @@ def test_wrong_variable_is_named() -> None:
 
 
 def test_unknown_argument_lists_the_known() -> None:
-    with pytest.raises(SettingError, match=r"no setting 'colector_url'.*collector_url, api_key"):
+    with pytest.raises(SettingError, match=r"no setting 'colector_url'.*collector_url, backend"):
         load({"colector_url": "http://x"}, {})
 
 

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from llmobserve.backends.registry import target_of
 from llmobserve.cli.flush import sender_for
 from llmobserve.settings import SettingError, Settings, load
 from llmobserve.spool.dead_letters import Letter, dead_files, read_dead
 from llmobserve.spool.writer import Spool
+from llmobserve.transport import Sender
 from llmobserve.wire import now_us
 from llmobserve.wire.codec import to_json
 
@@ -43,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         return _drop(paths)
     if options.action == "retry":
-        return _retry(settings, paths, options.timeout)
+        try:
+            return _retry(settings, sender_for(settings), paths, options.timeout)
+        except SettingError as error:
+            print(error, file=sys.stderr)
+            return 2
     if options.action == "show":
         return _show(paths)
     return _list(paths, as_json=options.json)
@@ -92,17 +98,16 @@ def _drop(paths: Sequence[Path]) -> int:
     return 0
 
 
-def _retry(settings: Settings, paths: Sequence[Path], timeout_s: float) -> int:
+def _retry(settings: Settings, sender: Sender, paths: Sequence[Path], timeout_s: float) -> int:
     """Put the records back in the spool, under the name of the process that made them, and send them."""
     for path in paths:
         if not all(_put_back(settings, source, letters) for source, letters in _by_source(read_dead(path))):
             print(f"There is no room in {settings.spool_dir}. Nothing was sent.", file=sys.stderr)
             return 1
         path.unlink()
-    sender = sender_for(settings)
     complete = sender.send_all(now=True, before_s=time.monotonic() + timeout_s)
     sender.close()
-    print(f"Sent {sender.state.sent} records to {settings.collector_url}.")
+    print(f"Sent {sender.state.sent} records to {target_of(settings)}.")
     if sender.state.dead:
         print(f"Refused again: {sum(sender.state.dead.values())} records.")
     if not complete:

@@ -1,4 +1,4 @@
-"""`llmobserve doctor`: what is set, covered and waiting, and whether the collector takes our key."""
+"""`llmobserve doctor`: what is set, covered and waiting, and whether records can be delivered."""
 
 import argparse
 import json
@@ -12,6 +12,8 @@ from typing import Any, cast
 from warnings import catch_warnings, simplefilter
 
 from llmobserve import capture
+from llmobserve.backends.delivery import BackendTransport
+from llmobserve.backends.registry import shown, transport_for
 from llmobserve.capture import PatchHealth
 from llmobserve.capture.libraries import LIBRARIES
 from llmobserve.cli.coverage import client_coverage, library_coverage, uncovered
@@ -21,7 +23,6 @@ from llmobserve.settings import SettingError, Settings, load
 from llmobserve.spool.directory import spool_state, statuses
 from llmobserve.transport import TransportError
 from llmobserve.transport.batches import Parcel
-from llmobserve.transport.http import HttpTransport
 from llmobserve.transport.outcome import judge
 from llmobserve.wire import Source, new_event_id, new_trace_id
 from llmobserve.wire.codec import to_builtins
@@ -77,12 +78,13 @@ def examine(settings: Settings, *, offline: bool = False, test: bool = False) ->
 
 
 def _shown(settings: Settings) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    told: dict[str, Any] = {
         field.name: _plain(getattr(settings, field.name)) for field in fields(settings) if field.name != "api_key"
     }
+    told["backend"] = None if settings.backend is None else shown(settings.backend)
     key = settings.api_key
-    shown["api_key"] = key if key is None else f"{key[:4]}…{key[-4:]}" if len(key) >= 16 else "…"
-    return shown
+    told["api_key"] = key if key is None else f"{key[:4]}…{key[-4:]}" if len(key) >= 16 else "…"
+    return told
 
 
 def _plain(value: Any) -> Any:
@@ -113,10 +115,16 @@ def _health(settings: Settings) -> list[PatchHealth]:
 
 
 def _ask_collector(settings: Settings) -> dict[str, Any]:
-    """Post a batch without records: the collector checks the key and stores nothing."""
+    """Post a batch without records: the collector checks the key and stores nothing. Storage is made ready instead."""
     source = to_builtins(Source(process_id=new_trace_id(), service=settings.service))
-    transport = HttpTransport(settings.collector_url, settings.api_key)
     try:
+        transport = transport_for(settings)
+    except SettingError as error:
+        return {"reachable": False, "accepted": False, "detail": str(error)}
+    try:
+        if isinstance(transport, BackendTransport):
+            transport.prepare()
+            return {"reachable": True, "accepted": True, "detail": None}
         reply = transport.post(Parcel(batch_id=new_event_id(), source=source, records=()).body())
     except TransportError as error:
         return {"reachable": False, "accepted": False, "detail": str(error)}
@@ -166,7 +174,9 @@ def _problems_of_collector(report: Mapping[str, Any]) -> Iterator[str]:
     if collector is None:
         return
     if not collector["reachable"]:
-        yield f"The collector does not answer at {report['settings']['collector_url']}: {collector['detail']}."
+        backend = report["settings"]["backend"]
+        who = f"The collector does not answer at {report['settings']['collector_url']}"
+        yield f"{who if backend is None else f'{backend} cannot be written to'}: {collector['detail']}."
     elif not collector["accepted"]:
         yield f"The collector refuses our batches: {collector['detail']}."
 
@@ -209,7 +219,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         broken = f"; not by {', '.join(client['broken'])}" if client["broken"] else ""
         yield f"  {client['client']:<20} {client['version']:<10} {covered}{broken}"
     yield from _test_lines(report["self_test"])
-    yield "Collector"
+    yield "Collector" if report["settings"]["backend"] is None else f"Storage: {report['settings']['backend']}"
     yield f"  {_collector_line(report['collector'])}"
     yield ""
     yield from (f"Note: {note}" for note in report["notes"])

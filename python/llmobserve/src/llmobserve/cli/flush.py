@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from llmobserve.backends.registry import target_of, transport_for
 from llmobserve.settings import SettingError, Settings, load
 from llmobserve.spool.directory import spool_state
 from llmobserve.spool.writer import Spool
 from llmobserve.transport import Sender
-from llmobserve.transport.http import HttpTransport
 from llmobserve.wire import Source, new_trace_id
 from llmobserve.wire.codec import to_builtins
 
@@ -26,10 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = load()
+        sender = sender_for(settings)
     except SettingError as error:
         print(error, file=sys.stderr)
         return 2
-    sender = sender_for(settings)
     complete = sender.send_all(now=True, before_s=time.monotonic() + options.timeout)
     sender.close()
     left = spool_state(Path(settings.spool_dir))
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(report))
     else:
-        print(f"Sent {state.sent} records to {settings.collector_url}.")
+        print(f"Sent {state.sent} records to {target_of(settings)}.")
         if left.orphans:
             print(f"Left: {left.orphans} files of ended processes. {state.reason or 'The time was over.'}")
         if report["segments_of_running_processes"]:
@@ -58,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def sender_for(settings: Settings) -> Sender:
-    """A sender of this command's own process, for what others have left."""
+    """A sender of this command's own process, for what others have left.
+
+    Raises:
+        SettingError: the backend cannot be used.
+    """
     source = to_builtins(Source(process_id=new_trace_id(), service=settings.service))
-    return Sender(Spool(settings.spool_dir, lambda: source), HttpTransport(settings.collector_url, settings.api_key))
+    return Sender(Spool(settings.spool_dir, lambda: source), transport_for(settings))

@@ -22,7 +22,11 @@ class Reply:
 
 
 class Transport(Protocol):
-    """Moves one batch at a time."""
+    """Moves one batch at a time.
+
+    One that wants few, large batches has `gather_s`, how long in seconds records are gathered while they are safe in
+    the spool; one that holds what a forked child must not touch has `after_fork()`.
+    """
 
     def post(self, body: bytes) -> Reply:
         """Deliver a batch (JSON, not compressed). Raises TransportError when no answer arrived."""

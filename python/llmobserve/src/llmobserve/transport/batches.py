@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmobserve.spool.segment import is_content
 from llmobserve.wire import WIRE_VERSION, batch_to_json, now_us
 
 __all__ = ["Parcel", "halves", "parcels"]
@@ -44,12 +45,18 @@ def parcels(
 ) -> Iterator[Parcel]:
     """Parcels of at most 500 records or 1 MB; a single larger record goes alone. Losses travel with the first.
 
+    What was said in a call goes with the call, so that who takes the parcel can put them together.
+
     Losses without any record make a parcel of their own, so that they are reported at all.
     """
     part, start = 0, 0
     while start < len(records) or (part == 0 and dropped):
         stop, size = start, 0
-        while stop < len(records) and stop - start < _EVENTS and (stop == start or size + len(records[stop]) <= _BYTES):
+        while stop < len(records) and (
+            stop == start
+            or (is_content(records[stop]) and not is_content(records[stop - 1]))
+            or (stop - start < _EVENTS and size + len(records[stop]) <= _BYTES)
+        ):
             size += len(records[stop])
             stop += 1
         yield Parcel(

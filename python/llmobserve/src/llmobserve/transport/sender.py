@@ -78,6 +78,8 @@ class Sender:
         self._transport = transport
         self._reports = reports
         self._batches_of_losses = 0
+        self._gather_s: float = getattr(transport, "gather_s", 0.0)
+        self._sealed_s = float("-inf")
         self._busy = threading.Lock()
         self._arrived: dict[str, set[str]] = {}
         """Parcels of a segment that have arrived while the rest of it has not."""
@@ -102,16 +104,26 @@ class Sender:
             return False
         try:
             with suppress():
-                self._spool.seal()
+                gathered = self._gather(now=now)
                 self._expire()
                 if now:
                     self._next_adoption_s = 0.0
                 complete = self._send_own(before_s) and self._send_orphans(before_s)
                 if complete:
                     self._send_report(before_s)
-                return complete
+                return complete and (gathered or not self.pending)
         finally:
             self._busy.release()
+
+    def _gather(self, *, now: bool) -> bool:
+        """Have what was recorded so far sent; False while a transport of few, large batches lets it grow."""
+        time_s = time.monotonic()
+        if not now and time_s < self._sealed_s + self._gather_s:
+            return False
+        if self._spool.active_records:
+            self._sealed_s = time_s
+        self._spool.seal()
+        return True
 
     @property
     def pending(self) -> bool:
