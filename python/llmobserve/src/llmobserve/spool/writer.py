@@ -88,6 +88,8 @@ class Spool:
         """Records that could not be put on disk, oldest first."""
         self.sealed: deque[Path] = deque()
         """Own segments that are complete, oldest first."""
+        self._in_sealed: dict[Path, int] = {}
+        """Records in each of them."""
         self.losses: Counter[str] = Counter()
         """Records lost since the last batch, by reason."""
         self.lost: Counter[str] = Counter()
@@ -126,6 +128,14 @@ class Spool:
     def waiting(self) -> bool:
         """True while records wait to be sent."""
         return bool(self.sealed or self.memory or self._records)
+
+    @property
+    def waiting_records(self) -> int:
+        """Records of this process that have not arrived; those of a file count until all of it has."""
+        with self._lock:
+            left = {path: self._in_sealed.get(path, 0) for path in tuple(self.sealed)}
+            self._in_sealed = left
+            return sum(left.values()) + self._records + len(self.memory)
 
     @property
     def stale(self) -> bool:
@@ -180,10 +190,12 @@ class Spool:
             descriptor, path = self._descriptor, self._path
             if descriptor is None or path is None or not self._records:
                 return
+            sealed, records = _path_of(path), self._records
             self._descriptor = self._path = None
             self._size = self._records = 0
             release(descriptor)
-            self.sealed.append(_path_of(path))
+            self._in_sealed[sealed] = records
+            self.sealed.append(sealed)
 
     def close(self) -> None:
         """Put on disk what is in memory, note unreported losses, and complete the current segment.
