@@ -10,7 +10,17 @@ from typing import Any, TypeVar
 from llmobserve import lifecycle
 from llmobserve.pricing import price_event
 from llmobserve.transport.memory import MemoryTransport
-from llmobserve.wire import CallEvent, ContentRecord, Context, Cost, ErrorInfo, SpanEvent, Usage
+from llmobserve.wire import (
+    CallEvent,
+    ContentRecord,
+    Context,
+    Cost,
+    ErrorInfo,
+    FactRecord,
+    ScoreRecord,
+    SpanEvent,
+    Usage,
+)
 
 __all__ = ["Captured", "captured", "dollars"]
 
@@ -29,8 +39,14 @@ class Captured:
 
     @property
     def calls(self) -> list[CallEvent]:
-        """The calls in the order in which they ended."""
-        return [_call(record) for record in self._records("call")]
+        """The calls in the order in which they ended, each once: by its last revision."""
+        latest: dict[str, CallEvent] = {}
+        for record in self._records("call"):
+            call = _call(record)
+            known = latest.get(call.event_id)
+            if known is None or known.revision <= call.revision:
+                latest[call.event_id] = call
+        return list(latest.values())
 
     @property
     def spans(self) -> list[SpanEvent]:
@@ -47,6 +63,19 @@ class Captured:
     def contents(self) -> dict[str, ContentRecord]:
         """Prompts and answers by the `event_id` of their call, where content is captured."""
         return {record["event_id"]: _made(ContentRecord, record) for record in self._records("content")}
+
+    @property
+    def scores(self) -> list[ScoreRecord]:
+        """What was judged, by `llmobserve.score` and by evaluations."""
+        return [
+            _made(ScoreRecord, record, context=_context(record), value=_decimal(record.get("value")))
+            for record in self._records("score")
+        ]
+
+    @property
+    def facts(self) -> list[FactRecord]:
+        """What the application said about its calls: routing, cache, quality, tracking."""
+        return [_made(FactRecord, record, context=_context(record)) for record in self._records("fact")]
 
     @property
     def call(self) -> CallEvent:
@@ -128,15 +157,18 @@ def captured(**settings: Any) -> Generator[Captured]:
 
 def _call(record: Mapping[str, Any]) -> CallEvent:
     usage = record.get("usage", {})
-    reported = record.get("reported_cost_usd")
     return _made(
         CallEvent,
         record,
         error=_error(record),
         context=_context(record),
         usage=_made(Usage, usage, units=_quantities(usage, "units"), details=_quantities(usage, "details")),
-        reported_cost_usd=None if reported is None else Decimal(reported),
+        reported_cost_usd=_decimal(record.get("reported_cost_usd")),
     )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _quantities(usage: Mapping[str, Any], key: str) -> dict[str, int | Decimal]:
