@@ -49,8 +49,6 @@ class Settings:
     collector_url: str
     """Without a slash at the end."""
     api_key: str | None = field(repr=False)
-    backend: str | None = field(repr=False)
-    """Address of storage that takes the place of the collector. It may hold a password; a path in it is absolute."""
     enabled: bool
     capture_content: bool
     spool_dir: str
@@ -114,20 +112,6 @@ def _url(value: object) -> str:
 
 
 def _key(value: object) -> str:
-def _backend(value: object) -> str:
-    expected = 'an address such as "parquet:DIR" or "postgresql://USER:PASSWORD@HOST/DATABASE"'
-    if not isinstance(value, str):
-        raise ValueError(expected)
-    scheme, colon, rest = value.strip().partition(":")
-    if not colon or not rest or not scheme.replace("-", "").replace("+", "").isalnum():
-        raise ValueError(expected)
-    if rest.startswith("//"):
-        return value.strip()
-    # Absolute, as for `spool_dir`.
-    path, mark, query = rest.partition("?")
-    return f"{scheme}:{_directory(path)}{mark}{query}"
-
-
     # It travels in a header: a line end inside would be refused there, with the key in the message.
     if not isinstance(value, str) or not value.strip() or not all("!" <= letter <= "~" for letter in value.strip()):
         raise ValueError("the key as it was shown, ASCII letters without blanks")
@@ -289,15 +273,6 @@ ROWS: tuple[SettingRow, ...] = (
         lambda: "http://127.0.0.1:8000",
     ),
     _row(
-    _row(
-        "backend",
-        "LLMOBSERVE_BACKEND",
-        "`parquet:DIR`, `postgresql://…`",
-        "none",
-        "Storage that records are written to instead of being sent to a collector "
-        "([docs/guides/backends.md](../docs/guides/backends.md)).",
-        _backend,
-    ),
         "api_key",
         "LLMOBSERVE_API_KEY",
         "text",
@@ -471,7 +446,7 @@ def load(arguments: Mapping[str, object] | None = None, environ: Mapping[str, st
         except ValueError as error:
             where, value = (row.name, argument) if argument is not None else (row.env, text)
             # Any of them may hold a secret: the key, or a password or key in an address.
-            hidden = row.name in {"api_key", "backend", "collector_url", "hosts"}
+            hidden = row.name in {"api_key", "collector_url", "hosts"}
             shown = "" if hidden else f" {text_of(value)!r}"
             raise SettingError(f"llmobserve: {where} cannot be{shown}: give {error}.") from None
     return Settings(**values)

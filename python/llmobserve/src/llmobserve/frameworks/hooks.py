@@ -40,6 +40,8 @@ class FrameworkHooks(TransportHooks):
     """Import name, as it is shown."""
     distribution: ClassVar[str]
     """Name of the package, whose version is reported."""
+    no_errors: ClassVar[frozenset[str]] = frozenset()
+    """Names of the exceptions that the framework raises to pass on control, as when it waits for an approval."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,6 +117,11 @@ class FrameworkHooks(TransportHooks):
             ),
         )
 
+    def failure(self, error: BaseException) -> BaseException | None:
+        """The exception if it is a failure, `None` if it passes on control."""
+        names = {base.__name__ for base in type(error).__mro__}
+        return None if names & self.no_errors else error
+
     def undo(self, action: Callable[[], None]) -> None:
         """Have `action` called by `unpatch`: it takes back what is no replaced attribute."""
         self._undo.append(action)
@@ -150,7 +157,7 @@ class FrameworkHooks(TransportHooks):
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
-                leave(*entered, error)
+                leave(*entered, self.failure(error))
                 raise
             leave(*entered, None)
             return result
@@ -166,7 +173,7 @@ class FrameworkHooks(TransportHooks):
             try:
                 result = await original(*args, **kwargs)
             except BaseException as error:
-                leave(*entered, error)
+                leave(*entered, self.failure(error))
                 raise
             leave(*entered, None)
             return result

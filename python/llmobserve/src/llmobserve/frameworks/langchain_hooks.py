@@ -46,6 +46,8 @@ class LangchainHooks(FrameworkHooks):
 
     library = "langchain_core"
     distribution = "langchain-core"
+    no_errors = frozenset({"GraphBubbleUp"})
+    """LangGraph interrupts a graph by it, or hands over to another one."""
 
     def hook(self, module: ModuleType) -> None:
         """Register the handler, and keep the context of streams to themselves."""
@@ -162,7 +164,7 @@ class _Handler:
         self.hooks.sections.end(run_id)
 
     def _failed(self, error: BaseException, *_: Any, run_id: Any, **__: Any) -> None:
-        self.hooks.sections.end(run_id, None if _is_control_flow(error) else error)
+        self.hooks.sections.end(run_id, self.hooks.failure(error))
 
     on_chain_end = on_tool_end = on_retriever_end = on_llm_end = _ended
     on_chain_error = on_tool_error = on_retriever_error = on_llm_error = _failed
@@ -202,8 +204,3 @@ def _chain(name: str, tags: Sequence[str], metadata: Mapping[str, Any], more: Ma
     if part is not None and ("run_type" in more or (node is not None and part != "seq:step:1")):
         return None  # a function in a sequence, a routing function after a node
     return Named("workflow" if made_by == "langgraph" and node is None else "chain", name)
-
-
-def _is_control_flow(error: BaseException) -> bool:
-    """True for what LangGraph raises to interrupt a graph or to hand over to another one."""
-    return any(base.__name__ == "GraphBubbleUp" for base in type(error).__mro__)
