@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         user,
     )
     from llmobserve.lifecycle import flush, observe, shutdown, status, unobserve
+    from llmobserve.monitoring import CollectorRegistry, MetricCollector, SpanContext, health_check, monitor_llm
     from llmobserve.observatory import Observatory
     from llmobserve.propagation import continue_trace, trace_headers
     from llmobserve.scores import last_call_id, score
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
 __version__ = "1.0.0"
 
 __all__ = [
+    "CollectorRegistry",
+    "MetricCollector",
     "Observatory",
+    "SpanContext",
     "__version__",
     "agent",
     "attached",
@@ -52,9 +56,11 @@ __all__ = [
     "get_session_id",
     "get_tenant_id",
     "get_user_id",
+    "health_check",
     "import_context",
     "last_call_id",
     "metadata",
+    "monitor_llm",
     "observe",
     "run",
     "score",
@@ -85,6 +91,7 @@ _HOMES = {
     "feedback": ("current_cost", "current_spend"),
     "handover": ("export_context", "import_context", "with_context"),
     "lifecycle": ("flush", "observe", "shutdown", "status", "unobserve"),
+    "monitoring": ("CollectorRegistry", "MetricCollector", "SpanContext", "health_check", "monitor_llm"),
     "observatory": ("Observatory",),
     "propagation": ("continue_trace", "trace_headers"),
     "scores": ("last_call_id", "score"),

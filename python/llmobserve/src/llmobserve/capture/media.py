@@ -5,6 +5,8 @@ import re
 from binascii import Error, a2b_base64
 from typing import Any
 
+from llmobserve.image_header import area_of
+
 __all__ = ["DATA_URL", "describe", "is_media"]
 
 DATA_URL = re.compile(r"data:([\w.+/\-]{1,100})((?:;[\w=.+\-]{1,100}){0,4}),", re.IGNORECASE)
@@ -55,7 +57,7 @@ def describe(text: str, start: int, kind: str | None) -> dict[str, Any]:
         "bytes": size,
         "sha256": digest.hexdigest(),
     }
-    area = _area_of(head)
+    area = area_of(head)
     if area is not None:
         found["width"], found["height"] = area
     return found
@@ -76,40 +78,3 @@ def _kind_of(head: bytes) -> str | None:
     if head[:4] == b"RIFF":
         return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12])
     return "video/mp4" if head[4:8] == b"ftyp" else None
-
-
-def _area_of(head: bytes) -> tuple[int, int] | None:
-    """Width and height of a PNG, GIF, JPEG or WebP image; `None` where the head does not say."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:
-        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-    if head.startswith(b"GIF8") and len(head) >= 10:
-        return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
-    if head.startswith(b"\xff\xd8"):
-        return _jpeg_area(head)
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP" and len(head) >= 30:
-        return _webp_area(head)
-    return None
-
-
-def _jpeg_area(head: bytes) -> tuple[int, int] | None:
-    """From the start-of-frame segment (ITU-T T.81, B.2.2)."""
-    at = 2
-    while at + 9 < len(head) and head[at] == 0xFF:
-        marker = head[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
-            return int.from_bytes(head[at + 7 : at + 9], "big"), int.from_bytes(head[at + 5 : at + 7], "big")
-        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
-    return None
-
-
-def _webp_area(head: bytes) -> tuple[int, int] | None:
-    """RFC 9649: lossy (`VP8 `), lossless (`VP8L`) and extended (`VP8X`) files."""
-    kind = head[12:16]
-    if kind == b"VP8X":
-        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
-    if kind == b"VP8L":
-        bits = int.from_bytes(head[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 ":
-        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
-    return None

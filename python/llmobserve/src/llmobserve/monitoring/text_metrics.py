@@ -1,0 +1,97 @@
+"""Characters, words, lines and bytes of the text that a function returned."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmobserve.monitoring.collector import MetricCollector
+from llmobserve.monitoring.data import InFile
+from llmobserve.monitoring.results import Reader, TooMuch, read
+from llmobserve.monitoring.span_context import SpanContext
+
+__all__ = ["TextCollector"]
+
+_LONGEST = 1_000_000
+"""Characters up to which words and lines are counted: they take about 10 ms."""
+_MEDIA = ("image/", "audio/", "video/")
+
+
+class TextCollector(MetricCollector):
+    """`characters` (code points), `words` (between white space), `lines` and `bytes` (of UTF-8).
+
+    Of more than one text the sum. Nothing where there is no text. Of a text above 1,000,000 characters `words` and
+    `lines` are left out, and `bytes` where it is not all ASCII; `bytes` and files above that are not read.
+    """
+
+    @property
+    def metric_type(self) -> str:
+        """`text`."""
+        return "text"
+
+    def collect(
+        self, result: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: SpanContext
+    ) -> Mapping[str, Any]:
+        """The figures of all texts in the result."""
+        tally = _Tally()
+        if type(result) is str:
+            tally.said(result)
+        else:
+            try:
+                read(result, tally)
+            except TooMuch as error:
+                return {"not_measured": str(error)}
+        return tally.figures()
+
+
+class _Tally(Reader):
+    """Adds up."""
+
+    def __init__(self) -> None:
+        self._characters: int | None = None
+        self._words: int | None = 0
+        self._lines: int | None = 0
+        self._bytes: int | None = 0
+
+    def text(self, text: str) -> None:
+        self.said(text)
+
+    def said(self, text: str) -> None:
+        number = len(text)
+        self._characters = (self._characters or 0) + number
+        words = lines = size = None
+        if number <= _LONGEST:
+            words = len(text.split())
+            lines = text.count("\n") + (number > 0 and text[-1] != "\n")
+        if text.isascii():
+            size = number
+        elif number <= _LONGEST:
+            size = len(text.encode("utf-8", "surrogatepass"))
+        self._words, self._lines = _sum(self._words, words), _sum(self._lines, lines)
+        self._bytes = _sum(self._bytes, size)
+
+    def raw(self, content: bytes | bytearray | memoryview, media_type: str | None) -> None:
+        """Bytes are a text where they are UTF-8 without a zero and no media; above 1,000,000 they are left."""
+        if len(content) > _LONGEST or (media_type or "").startswith(_MEDIA):
+            return
+        try:
+            text = bytes(content).decode("utf-8")
+        except UnicodeDecodeError:
+            return
+        if "\0" not in text:
+            self.said(text)
+
+    def file(self, path: str) -> None:
+        try:
+            data = InFile(path)
+            content = data.at(0, _LONGEST + 1)
+        except (OSError, ValueError):
+            return
+        self.raw(content, None)
+
+    def figures(self) -> Mapping[str, Any]:
+        if self._characters is None:
+            return {}
+        return {"characters": self._characters, "words": self._words, "lines": self._lines, "bytes": self._bytes}
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
