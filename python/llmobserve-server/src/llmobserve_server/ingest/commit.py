@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +129,8 @@ class Committer:
         self._finish(group, result)
 
     def _finish(self, group: list[Submission], result: WriteResult) -> None:
+        if result.merged:
+            _mark_merged(group, result.merged)
         seen = _Seen(result)
         fresh: list[dict[str, Any]] = []
         answers = [seen.answer(each.rows, fresh) for each in group]
@@ -136,6 +138,14 @@ class Committer:
             self._published(fresh)
         for each, answer in zip(group, answers, strict=True):
             each.done.set_result(answer)
+
+
+def _mark_merged(group: Sequence[Submission], merged: Mapping[Key, str]) -> None:
+    """Say in the rows that watchers get which calls another record is charged for."""
+    for each in group:
+        for _, row in each.rows.events:
+            if (winner := merged.get((row["project_id"], row["event_id"]))) is not None:
+                row["billable"], row["merged_into"] = False, winner
 
 
 def _joined(parts: Sequence[BatchRows]) -> WriteBatch:

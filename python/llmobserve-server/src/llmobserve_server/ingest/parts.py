@@ -18,9 +18,10 @@ def store_in_parts(store: Store, rows: BatchRows) -> WriteResult:
     hold up everything behind it in its sender's queue.
     """
     duplicates: dict[str, set[Key]] = {table: set() for table in _TABLES}
+    merged: dict[Key, str] = {}
     for table in _TABLES:
         placed: list[PlacedRow] = getattr(rows, table)
-        bad = _store(store, table, placed, duplicates[table])
+        bad = _store(store, table, placed, duplicates[table], merged)
         if bad:
             setattr(rows, table, [each for each in placed if each[0] not in bad])
             for position, row in placed:
@@ -28,14 +29,16 @@ def store_in_parts(store: Store, rows: BatchRows) -> WriteResult:
                     rows.reject(position, row["event_id"], bad[position], repr(row).encode())
     repeated = sum(_is_in(duplicates[table], getattr(rows, table)) for table in _TABLES)
     store.write(WriteBatch(dead_letters=rows.dead_letters, **rows.health_to_write(repeated)))
-    return WriteResult(*(frozenset(duplicates[table]) for table in _TABLES))
+    return WriteResult(*(frozenset(duplicates[table]) for table in _TABLES), merged=merged)
 
 
 def _is_in(keys: set[Key], placed: Sequence[PlacedRow]) -> int:
     return sum((row["project_id"], row["event_id"]) in keys for _, row in placed)
 
 
-def _store(store: Store, table: str, placed: Sequence[PlacedRow], duplicates: set[Key]) -> dict[int, str]:
+def _store(
+    store: Store, table: str, placed: Sequence[PlacedRow], duplicates: set[Key], merged: dict[Key, str]
+) -> dict[int, str]:
     """Positions of the rows that the store refuses, with the reason; by halving."""
     if not placed:
         return {}
@@ -46,8 +49,9 @@ def _store(store: Store, table: str, placed: Sequence[PlacedRow], duplicates: se
             return {placed[0][0]: error.message}
         middle = len(placed) // 2
         return {
-            **_store(store, table, placed[:middle], duplicates),
-            **_store(store, table, placed[middle:], duplicates),
+            **_store(store, table, placed[:middle], duplicates, merged),
+            **_store(store, table, placed[middle:], duplicates, merged),
         }
+    merged.update(result.merged)
     duplicates |= result.duplicate_event_ids | result.duplicate_start_ids | result.duplicate_content_ids
     return {}

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from llmobserve.providers.call_keys import call_key
 from llmobserve.wire import CallEvent, SpanEvent
 from llmobserve_server.ingest.checks import (
     LONG,
@@ -30,6 +31,8 @@ from llmobserve_server.pricing import Pricer
 __all__ = ["Arrival", "call_row", "content_row", "span_row"]
 
 _INT32 = 2**31 - 1
+_NO_EXCHANGE = frozenset({None, "gateway", "manual"})
+"""Transports of records that were not made by an SDK from what went over the wire."""
 _MAX_CONTENT_BYTES = 2 * 1024 * 1024
 _CONTEXT = (
     "run_id",
@@ -85,9 +88,12 @@ def call_row(event: CallEvent, arrival: Arrival, pricer: Pricer, notes: Notes) -
     row["http_status"] = check_integer(event.http_status, "http_status", 999)
     row["stream"] = event.stream
     row["attempt"] = check_integer(event.attempt, "attempt", _INT32)
-    remote_id = row["response_id"] or row["request_id"]
-    row["call_key"] = f"{row['provider']}:{remote_id}" if remote_id else None
+    row["call_key"] = call_key(
+        row["provider"], row["operation"], row["response_id"], row["request_id"], row["http_status"]
+    )
+    # Until it is stored beside other records of the same call.
     row["billable"] = True
+    row["is_exchange"] = row["transport"] not in _NO_EXCHANGE
     row["dimensions"] = check_texts(event.dimensions, "dimensions", notes)
     row["reported_cost_usd"] = check_usd(event.reported_cost_usd, "reported_cost_usd", notes)
     row["revision"] = check_integer(event.revision, "revision", _INT32)

@@ -119,6 +119,8 @@ def _facts(store: Store, scope: Scope, run_ids: Sequence[str]) -> list[Row]:
     c = records.c
     run = RunFacts.of(c)
     charged = is_charged(c)
+    # The error of a record that was merged into another is that one's.
+    failed = and_(c.status == "error", c.merged_into.is_(None))
     names = ("session_id", "user_id", "environment", "service")
     statement = outer_select(
         records,
@@ -130,7 +132,7 @@ def _facts(store: Store, scope: Scope, run_ids: Sequence[str]) -> list[Row]:
         *[_only_value(c[name]).label(f"only_{name}") for name in names],
         func.max(c.customer_id).label("any_customer_id"),
         func.count().label("n_records"),
-        func.sum(case((c.status == "error", 1), else_=0)).label("n_errors"),
+        func.sum(case((failed, 1), else_=0)).label("n_errors"),
         sum_where(c.input_tokens, charged).label("sum_input_tokens"),
         sum_where(c.output_tokens, charged).label("sum_output_tokens"),
         *spend_columns(c),

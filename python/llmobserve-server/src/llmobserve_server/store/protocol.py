@@ -43,6 +43,8 @@ class WriteResult:
     """The same of announced spans."""
     duplicate_content_ids: frozenset[Key] = field(default_factory=frozenset[Key])
     """The same of contents."""
+    merged: Mapping[Key, str] = field(default_factory=dict[Key, str])
+    """Calls of the batch that another record of the same provider call is charged for, with the id of that record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Store(Protocol):
     def write(self, batch: WriteBatch) -> WriteResult:
         """Store a batch in one durable transaction; ids that exist are ignored. Blocks; call from the writer thread.
 
-        A newer `revision` of a stored call replaces its facts.
+        A newer `revision` of a stored call replaces its facts. Of the records of one provider call, by `call_key`, one
+        is left billable (`store.one_charge`).
 
         Raises StoreError when nothing was stored; UnstorableRows when a row is the cause and always would be.
         """

@@ -86,9 +86,9 @@ events = Table(
     Column("logical_call_id", String),
     Column("response_id", String),
     Column("request_id", String),
-    Column("call_key", String),  # provider:response_id, else provider:request_id
-    Column("billable", Boolean),
-    Column("merged_into", String),
+    Column("call_key", String),  # providers/call_keys.py
+    Column("billable", Boolean),  # of the records of one call only one is
+    Column("merged_into", String),  # event_id of the record that is charged in place of this one
     Column("input_tokens", BigInteger),
     Column("output_tokens", BigInteger),
     Column("cache_read_tokens", BigInteger),
@@ -116,6 +116,8 @@ events = Table(
     Column("revision", Integer),
     Column("clock_skew_ms", Double),
     Column("notes", JSON),  # list of sentences
+    Column("is_exchange", Boolean),  # of a call: made by an SDK from what went over the wire
+    Column("borrowed", JSON),  # columns whose value is that of a record that was merged into this one
 )
 """Finished calls and spans, append-only: one wide row each, context copied onto every row."""
 

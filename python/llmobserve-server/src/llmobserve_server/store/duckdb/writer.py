@@ -8,6 +8,7 @@ from datetime import datetime
 import duckdb
 
 from llmobserve_server.store.duckdb.columns import VARIANT_COLUMNS, to_arrow
+from llmobserve_server.store.duckdb.twins import Suspects, merge_twins, revised_keys
 from llmobserve_server.store.protocol import Key, Row, WriteBatch, WriteResult
 from llmobserve_server.store.tables import (
     contents,
@@ -36,7 +37,6 @@ _FACTS = (
     "http_status",
     "response_id",
     "request_id",
-    "call_key",
     "input_tokens",
     "output_tokens",
     "cache_read_tokens",
@@ -80,7 +80,9 @@ _FEW = 16
 _RECEIPT_NAMES = tuple(column.name for column in receipts.columns)
 _ONE_RECEIPT = f"({', '.join('?' * len(_RECEIPT_NAMES))})"
 _UPDATE = (
-    f"UPDATE events SET {', '.join(f'{name} = new.{name}' for name in _FACTS)} FROM incoming_events AS new "
+    f"UPDATE events SET {', '.join(f'{name} = new.{name}' for name in _FACTS)}, "
+    # A revision that names no id of the call does not take back the one that was named.
+    "call_key = coalesce(new.call_key, events.call_key) FROM incoming_events AS new "
     "WHERE events.project_id = new.project_id AND events.event_id = new.event_id "
     "AND coalesce(events.revision, 0) < new.revision AND events.type = new.type "
     "RETURNING events.project_id, events.event_id"
@@ -124,8 +126,14 @@ def _insert_all(
     with transaction(connection):
         for table in views:
             connection.execute(f"INSERT {_INTO[table]}")
-        _insert_receipts(connection, batch, keyed, WriteResult())
-    return WriteResult()
+        result = WriteResult(merged=_merge(connection, keyed, {}))
+        _insert_receipts(connection, batch, keyed, result)
+    return result
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, keyed: _Keyed, revised: Suspects) -> Mapping[Key, str]:
+    """Leave one charge to each provider call that the events of the batch are about."""
+    return merge_twins(connection, list(keyed["events"].values()), revised) if keyed["events"] else {}
 
 
 def _insert_new(
@@ -141,9 +149,16 @@ def _insert_new(
             inserted = _keys(connection, f"INSERT OR IGNORE {_INTO[table]} RETURNING project_id, event_id")
             known[table] = frozenset(keyed[table].keys() - set(inserted))
         stored = known.get("events", frozenset())
+        revised: Suspects = {}
         if any(keyed["events"][key].get("revision") for key in stored):
+            revised = revised_keys(connection)
             stored = stored.difference(_keys(connection, _UPDATE))
-        result = WriteResult(stored, known.get("span_starts", frozenset()), known.get("contents", frozenset()))
+        result = WriteResult(
+            stored,
+            known.get("span_starts", frozenset()),
+            known.get("contents", frozenset()),
+            _merge(connection, keyed, revised),
+        )
         _insert_receipts(connection, batch, keyed, result)
     return result
 
