@@ -317,10 +317,10 @@ def run_context(section: OpenSpan) -> Context:
 
 def run_of(root: OpenSpan, facts: Facts) -> tuple[str, str | None]:
     """Id and name of the run that something under `root` belongs to."""
-    if facts.run_id is not None:
-        return facts.run_id, facts.run_name
     if root.naming is not None:
         root.settle()
+    if facts.run_id is not None:
+        return facts.run_id, facts.run_name
     if root.kind == "run":
         return root.given_run_id or root.event_id, root.name
     return root.run_event_id, root.name

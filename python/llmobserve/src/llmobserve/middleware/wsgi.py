@@ -1,0 +1,159 @@
+"""WSGI: `app.wsgi_app = LLMObserveMiddleware(app.wsgi_app)` in Flask, `LLMObserveMiddleware(app)` elsewhere."""
+
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from typing import Any
+
+from llmobserve.context import put
+from llmobserve.guard import guarded
+from llmobserve.middleware.options import Ask, Options
+from llmobserve.middleware.request_run import RequestRun, begin
+
+__all__ = ["TAKEN", "LLMObserveMiddleware"]
+
+Environ = MutableMapping[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+TAKEN = "llmobserve"
+"""Key of an environ whose request is a run already."""
+_WHOLE, _STATUS = guarded("middleware.body"), guarded("middleware.status")
+
+
+class LLMObserveMiddleware:
+    """Each request is a run, until the server closes the response."""
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        customer: Ask | None = None,
+        user: Ask | None = None,
+        session: Ask | None = None,
+        route: Ask | None = None,
+        excluded_paths: Iterable[str] = (),
+        baggage: bool | Ask = False,
+    ) -> None:
+        """Functions get the environ. `customer`, `user`, `session`: the id, or `None`.
+
+        `route`: the template of the route, for frameworks without Werkzeug. `excluded_paths`: such as "/health" or
+        "/static/*". `baggage`: whether the caller is a service of your own, or what tells it.
+
+        Raises:
+            SettingError: an option cannot be used.
+        """
+        self.app = app
+        self._options = Options(
+            customer=customer, user=user, session=session, route=route, excluded_paths=excluded_paths, baggage=baggage
+        )
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Handle one request."""
+        options = self._options
+        if TAKEN in environ or options.excludes(environ.get("PATH_INFO", "")):
+            return self.app(environ, start_response)
+        environ[TAKEN] = True
+        request = begin(
+            options,
+            environ,
+            method=environ["REQUEST_METHOD"],
+            headers=[
+                ("traceparent", environ.get("HTTP_TRACEPARENT", "")),
+                ("baggage", environ.get("HTTP_BAGGAGE", "")),
+            ],
+            route=lambda: _template_of(environ),
+            labels=options.labels(environ) if options.askers else {},
+        )
+        if request is None:
+            return self.app(environ, start_response)
+
+        def started(status: str, *rest: Any, **more: Any) -> Any:
+            with _STATUS:
+                request.status = int(status[:3])
+                request.settle()  # Flask lets go of its request before a streamed body begins
+            return start_response(status, *rest, **more)
+
+        try:
+            body = self.app(environ, started)
+        except BaseException as error:
+            request.end(error)
+            raise
+        return _kept_in(request, body, environ)
+
+
+def _template_of(environ: Environ) -> str | None:
+    """The rule that Werkzeug has found: such as `/items/<int:id>`."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return None if rule is None else rule.rule
+
+
+def _kept_in(request: RequestRun, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
+    """The body, each piece of which is made in the context of the request."""
+    is_whole = type(body) in {list, tuple}
+    with _WHOLE:
+        wrapper = environ.get("wsgi.file_wrapper")
+        # The server sends files itself, if it finds its own wrapper.
+        is_whole = is_whole or (isinstance(wrapper, type) and isinstance(body, wrapper))
+    if is_whole:
+        request.end(None)
+        return body
+    return (_SizedBody if hasattr(type(body), "__len__") else _Body)(request, body)
+
+
+class _Body:
+    """An iterable body whose steps, and whose end, happen in the context of the request."""
+
+    __slots__ = ("_error", "_inside", "_is_exhausted", "_is_open", "_iterable", "_iterator", "_request")
+
+    def __init__(self, request: RequestRun, iterable: Iterable[bytes]) -> None:
+        self._request = request
+        self._inside = request.step_out()
+        self._iterable = iterable
+        self._iterator: Iterator[bytes] | None = None
+        self._error: BaseException | None = None
+        self._is_exhausted = False
+        self._is_open = True
+
+    def __iter__(self) -> "_Body":
+        return self
+
+    def __next__(self) -> bytes:
+        before = put(self._inside)
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._iterable)
+            return next(self._iterator)
+        except StopIteration:
+            self._is_exhausted = True
+            raise
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            self._inside = put(before)
+
+    def close(self) -> None:
+        """End the request, as the application's own `close` does."""
+        before = put(self._inside)
+        try:
+            close = getattr(self._iterable, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:
+            self._error = self._error or error
+            raise
+        finally:
+            self._inside = put(before)
+            if self._is_open:
+                self._is_open = False
+                # Closed in the middle: the client is gone.
+                gone = None if self._is_exhausted or self._iterator is None else GeneratorExit()
+                self._request.end(self._error or gone, self._inside)
+                self._error = None
+
+
+class _SizedBody(_Body):
+    """The same of a body that tells how many pieces it has: servers derive its length from that."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._iterable)  # pyright: ignore[reportArgumentType]
