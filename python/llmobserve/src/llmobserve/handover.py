@@ -77,9 +77,7 @@ def import_context(data: Mapping[str, Any] | str | bytes | None) -> Generator[No
     It replaces the context of here; without one (`None`, empty) this stays as it is. So it does with data that cannot
     be read, which are counted as an internal error: `llmobserve doctor` shows it. Never raises.
     """
-    snapshot: Snapshot | None = None
-    with _READ:
-        snapshot = imported(data)
+    snapshot = imported(data)
     if snapshot is None:
         yield
         return
@@ -87,8 +85,14 @@ def import_context(data: Mapping[str, Any] | str | bytes | None) -> Generator[No
         yield
 
 
-def imported(data: Mapping[str, Any] | str | bytes | None) -> Snapshot | None:
-    """The context that exported data say; `None` where they are empty. Raises where they are nothing of that kind."""
+def imported(data: object) -> Snapshot | None:
+    """The context that exported data say; `None` where they are empty, or cannot be read."""
+    with _READ:
+        return _imported(data)
+    return None
+
+
+def _imported(data: object) -> Snapshot | None:
     if not data:
         return None
     said: Any = json.loads(data) if isinstance(data, (str, bytes)) else data

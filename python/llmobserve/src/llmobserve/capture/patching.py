@@ -80,7 +80,8 @@ def restore(patch: Patch) -> bool:
 
 def other_wrappers(patch: Patch) -> list[str]:
     """Modules of other tools' wrappers at the hooked place, from the outermost; of those that show what they wrap."""
-    own = {"llmobserve", patch.owner.__module__.partition(".")[0]}
+    # A module is no class: it has only a name.
+    own = {"llmobserve", getattr(patch.owner, "__module__", patch.owner.__name__).partition(".")[0]}
     found: list[str] = []
     layer, seen = patch.owner.__dict__.get(patch.name), 0
     while layer is not None and seen < 20:

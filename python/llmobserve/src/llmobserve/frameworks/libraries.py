@@ -43,6 +43,7 @@ FRAMEWORKS: tuple[Library, ...] = (
     Library("agents", _OPENAI_AGENTS, "llmobserve.frameworks.openai_agents_hooks:OpenaiAgentsHooks", "openai_agents"),
     Library("pydantic_ai", _PYDANTIC_AI, "llmobserve.frameworks.pydantic_ai_hooks:PydanticAiHooks", "pydantic_ai"),
     Library("smolagents", _SMOLAGENTS, "llmobserve.frameworks.smolagents_hooks:SmolagentsHooks", "smolagents"),
+    Library("celery", ("celery.signals",), "llmobserve.frameworks.celery_hooks:CeleryHooks", "celery"),
 )
 
 
