@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from llmobserve.providers.base import Endpoint, LazyPattern, ProviderRequest, ReaderFactory, Reading
 from llmobserve.providers.errors import error_in
+from llmobserve.providers.progress import Progress
 from llmobserve.providers.prompt_text import PromptText, is_measured, prompt_text
 from llmobserve.providers.quantities import (
     Counters,
@@ -129,10 +130,11 @@ def _add_dimensions(raw: Any, dimensions: dict[str, str]) -> None:
         dimensions["inference_geo"] = place
 
 
-class MessagesReader:
+class MessagesReader(Progress):
     """Reads one message, whole or streamed."""
 
     def __init__(self, request: ProviderRequest, match: "re.Match[str]", *, want_content: bool) -> None:
+        super().__init__()
         self.asked = as_mapping(request.body)
         self.want_content = want_content
         self.model: str | None = None
@@ -140,22 +142,10 @@ class MessagesReader:
         self.usage_raw: Any = None
         self.error: tuple[str, str | None] | None = None
         self.failed = False
-        self._terminal = False
-        self._has_content = False
         self._final_usage = False
         self._output_bytes = 0
         self._content: Any = None
         self._blocks: dict[int, dict[str, Any]] = {}
-
-    @property
-    def terminal(self) -> bool:
-        """True once the message was complete or failed."""
-        return self._terminal
-
-    @property
-    def has_content(self) -> bool:
-        """True once a delta carried content."""
-        return self._has_content
 
     def read_body(self, body: Any, status: int, headers: Mapping[str, str]) -> None:
         """Take a whole answer."""

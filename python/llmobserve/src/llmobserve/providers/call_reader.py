@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from llmobserve.providers.base import ProviderRequest, Reading
+from llmobserve.providers.progress import Progress
 from llmobserve.providers.quantities import Counters, as_mapping, sendable
 from llmobserve.wire import Quantity, Usage, UsageSource
 
@@ -48,10 +49,11 @@ def seconds_of(value: Any, per_second: int) -> Decimal | None:
     return None if number is None else number / per_second
 
 
-class CallReader:
+class CallReader(Progress):
     """Reads one exchange with a plain answer. Streams are read as if their last object were the answer."""
 
     def __init__(self, request: ProviderRequest, match: "re.Match[str]", *, want_content: bool) -> None:
+        super().__init__()
         self.request = request
         self.asked = as_mapping(request.body)
         self.match = match
@@ -65,18 +67,6 @@ class CallReader:
         """`None` until an answer was read."""
         self.counters = Counters()
         self._error: Any = None
-        self._terminal = False
-        self._has_content = False
-
-    @property
-    def terminal(self) -> bool:
-        """True once the payload said that the answer is complete."""
-        return self._terminal
-
-    @property
-    def has_content(self) -> bool:
-        """True once a stream event carried content."""
-        return self._has_content
 
     def read_body(self, body: Any, status: int, headers: Mapping[str, str]) -> None:
         """Take a whole answer."""

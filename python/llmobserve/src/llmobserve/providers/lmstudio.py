@@ -3,29 +3,9 @@
 https://lmstudio.ai/docs/app/api, read 2026-11-21. Port 1234 of this machine is taken for it; other hosts are declared.
 """
 
-from llmobserve.providers.anthropic_shape import messages_endpoint
 from llmobserve.providers.base import Provider
-from llmobserve.providers.openai_shape import shape_endpoints
+from llmobserve.providers.compatible_server import own_server_endpoints
 
 __all__ = ["PROVIDER"]
 
-_PREFIX = r"(?:/(?!chat/|threads/)[^/]+)*"
-
-PROVIDER = Provider(
-    name="lmstudio",
-    endpoints=(
-        *shape_endpoints(
-            _PREFIX,
-            only=(
-                "chat.completions",
-                "completions",
-                "responses",
-                "embeddings",
-                "rerank",
-                "audio.transcriptions",
-                "audio.translations",
-            ),
-        ),
-        messages_endpoint(_PREFIX + r"/v1"),
-    ),
-)
+PROVIDER = Provider(name="lmstudio", endpoints=own_server_endpoints())

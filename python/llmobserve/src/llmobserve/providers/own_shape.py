@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from llmobserve.providers.base import ProviderRequest, Reading
 from llmobserve.providers.errors import error_in
+from llmobserve.providers.progress import Progress
 from llmobserve.providers.quantities import as_mapping
 
 __all__ = ["OwnReader", "text_of"]
@@ -17,7 +18,7 @@ def text_of(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-class OwnReader:
+class OwnReader(Progress):
     """Base of such readers: subclasses take the answer in `take` and `take_event`, and give the facts in `fill`.
 
     The model is the one in the request's body, else the group `model` of the path.
@@ -27,6 +28,7 @@ class OwnReader:
     """Keys of the request that are its content."""
 
     def __init__(self, request: ProviderRequest, match: "re.Match[str]", *, want_content: bool) -> None:
+        super().__init__()
         self.request = request
         self.asked = as_mapping(request.body)
         self.groups = match.groupdict()
@@ -38,18 +40,6 @@ class OwnReader:
         self.output_bytes: int = 0
         self.failed = False
         self.is_whole = False
-        self._terminal = False
-        self._has_content: bool = False
-
-    @property
-    def terminal(self) -> bool:
-        """True once the payload said that the answer is complete."""
-        return self._terminal
-
-    @property
-    def has_content(self) -> bool:
-        """True once a stream event carried content."""
-        return self._has_content
 
     def read_body(self, body: Any, status: int, headers: Mapping[str, str]) -> None:
         """Take a whole answer."""

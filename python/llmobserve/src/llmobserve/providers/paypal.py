@@ -11,6 +11,7 @@ from typing import Any
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.call_reader import CallReader, as_items, text_or_none
 from llmobserve.providers.quantities import as_mapping
+from llmobserve.providers.refund import RefundReader
 from llmobserve.wire import Quantity
 
 __all__ = ["PROVIDER"]
@@ -57,17 +58,6 @@ class CaptureReader(CallReader):
     def _fee(self, fee: Mapping[str, Any]) -> Decimal | None:
         """The fee in US dollars where it is stated in them."""
         return self.counters.fraction(fee, "value") if fee.get("currency_code") == "USD" else None
-
-
-class RefundReader(CallReader):
-    """Reads a refund, which costs nothing; the fee of the payment is kept."""
-
-    def describe(self, out: Reading, *, ended_early: bool) -> None:
-        """One refund."""
-        out.request_model = "refund"
-        out.remote_id = text_or_none(self.body.get("id"))
-        out.pending = out.remote_id is None
-        out.usage = self.usage({"payments": 1}, "response")
 
 
 PROVIDER = Provider(

@@ -12,6 +12,7 @@ from typing import Any
 from llmobserve.providers.base import Endpoint, LazyPattern, Provider, Reading
 from llmobserve.providers.call_reader import CallReader, text_or_none
 from llmobserve.providers.quantities import as_mapping
+from llmobserve.providers.refund import RefundReader
 from llmobserve.wire import Quantity
 
 __all__ = ["PROVIDER"]
@@ -70,17 +71,6 @@ class PaymentReader(CallReader):
         if fee is None or transaction.get("currency") != "usd":
             return None
         return Decimal(fee).scaleb(-2)
-
-
-class RefundReader(CallReader):
-    """Reads a refund, which costs nothing; the fee of the payment is kept."""
-
-    def describe(self, out: Reading, *, ended_early: bool) -> None:
-        """One refund."""
-        out.request_model = "refund"
-        out.remote_id = text_or_none(self.body.get("id"))
-        out.pending = out.remote_id is None
-        out.usage = self.usage({"payments": 1}, "response")
 
 
 PROVIDER = Provider(

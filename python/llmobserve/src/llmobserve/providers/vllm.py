@@ -4,29 +4,9 @@ https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html, read 2026-
 taken for it; other hosts are declared.
 """
 
-from llmobserve.providers.anthropic_shape import messages_endpoint
 from llmobserve.providers.base import Provider
-from llmobserve.providers.openai_shape import shape_endpoints
+from llmobserve.providers.compatible_server import own_server_endpoints
 
 __all__ = ["PROVIDER"]
 
-_PREFIX = r"(?:/(?!chat/|threads/)[^/]+)*"
-
-PROVIDER = Provider(
-    name="vllm",
-    endpoints=(
-        *shape_endpoints(
-            _PREFIX,
-            only=(
-                "chat.completions",
-                "completions",
-                "responses",
-                "embeddings",
-                "rerank",
-                "audio.transcriptions",
-                "audio.translations",
-            ),
-        ),
-        messages_endpoint(_PREFIX + r"/v1"),
-    ),
-)
+PROVIDER = Provider(name="vllm", endpoints=own_server_endpoints())

@@ -8,6 +8,7 @@ from typing import Any
 from llmobserve.providers.base import ProviderRequest, Reading
 from llmobserve.providers.errors import error_in
 from llmobserve.providers.openai_shape.usage import token_usage
+from llmobserve.providers.progress import Progress
 from llmobserve.providers.quantities import as_mapping
 from llmobserve.wire import Usage
 
@@ -19,10 +20,11 @@ def text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-class ShapeReader:
+class ShapeReader(Progress):
     """Base of the readers: holds the request and the identifying facts of the answer."""
 
     def __init__(self, request: ProviderRequest, match: "re.Match[str]", *, want_content: bool) -> None:
+        super().__init__()
         self.request = request
         self.asked = as_mapping(request.body)
         self.match = match
@@ -34,18 +36,6 @@ class ShapeReader:
         self.error_type: str | None = None
         self.error_message: str | None = None
         self.failed = False
-        self._terminal = False
-        self._has_content = False
-
-    @property
-    def terminal(self) -> bool:
-        """True once the payload said that the answer is complete."""
-        return self._terminal
-
-    @property
-    def has_content(self) -> bool:
-        """True once a stream event carried content."""
-        return self._has_content
 
     def read_body(self, body: Any, status: int, headers: Mapping[str, str]) -> None:
         """Take a whole answer; errors are read here, the rest by `take`."""
