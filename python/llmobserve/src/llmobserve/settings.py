@@ -31,8 +31,8 @@ Redactor = Callable[..., Any]
 INSTRUMENTORS = ("azure_speech", "claude_agent_sdk", "mongodb", "pinecone", "redis")
 """Libraries whose bytes no transport in Python moves: their own methods are hooked."""
 FRAMEWORKS: tuple[str, ...] = (
-    *("ag2", "autogen", "crewai", "dspy", "haystack", "langchain", "llama_index", "openai_agents", "smolagents"),
-    *("celery",),
+    *("ag2", "autogen", "crewai", "dspy", "haystack", "langchain", "llama_index"),
+    *("openai_agents", "pydantic_ai", "smolagents"),
 )
 """Agent frameworks and workers whose names become sections."""
 COVERED = ("anthropic", "cohere", "elevenlabs", "gemini", "openai", "stripe", "twilio", "voyage")
@@ -49,6 +49,8 @@ class Settings:
 
     collector_url: str
     """Without a slash at the end."""
+    backend: str | None = field(repr=False)
+    """Address of storage that takes the place of the collector. It may hold a password; a path in it is absolute."""
     api_key: str | None = field(repr=False)
     enabled: bool
     capture_content: bool
@@ -110,6 +112,20 @@ def _url(value: object) -> str:
     if not usable or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError(expected)
     return value.strip().rstrip("/")
+
+
+def _backend(value: object) -> str:
+    expected = 'an address such as "parquet:DIR" or "postgresql://USER:PASSWORD@HOST/DATABASE"'
+    if not isinstance(value, str):
+        raise ValueError(expected)
+    scheme, colon, rest = value.strip().partition(":")
+    if not colon or not rest or not scheme.replace("-", "").replace("+", "").isalnum():
+        raise ValueError(expected)
+    if rest.startswith("//"):
+        return value.strip()
+    # Absolute, as for `spool_dir`.
+    path, mark, query = rest.partition("?")
+    return f"{scheme}:{_directory(path)}{mark}{query}"
 
 
 def _key(value: object) -> str:
@@ -272,6 +288,15 @@ ROWS: tuple[SettingRow, ...] = (
         "Where the collector listens.",
         _url,
         lambda: "http://127.0.0.1:8000",
+    ),
+    _row(
+        "backend",
+        "LLMOBSERVE_BACKEND",
+        "`parquet:DIR`, `postgresql://…`",
+        "none",
+        "Storage that records are written to instead of being sent to a collector "
+        "([docs/guides/backends.md](../docs/guides/backends.md)).",
+        _backend,
     ),
     _row(
         "api_key",
@@ -447,7 +472,7 @@ def load(arguments: Mapping[str, object] | None = None, environ: Mapping[str, st
         except ValueError as error:
             where, value = (row.name, argument) if argument is not None else (row.env, text)
             # Any of them may hold a secret: the key, or a password or key in an address.
-            hidden = row.name in {"api_key", "collector_url", "hosts"}
+            hidden = row.name in {"api_key", "backend", "collector_url", "hosts"}
             shown = "" if hidden else f" {text_of(value)!r}"
             raise SettingError(f"llmobserve: {where} cannot be{shown}: give {error}.") from None
     return Settings(**values)
