@@ -14,6 +14,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from llmobserve import settings as sdk_settings
+from llmobserve.backends import columns
+from llmobserve.backends.postgresql import ddl
 from llmobserve.wire import Batch, BatchAnswer
 from llmobserve_server import settings as server_settings
 from llmobserve_server.app import openapi_text
@@ -64,12 +66,20 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metric_events() -> str:
+    """What the PostgreSQL backend creates, as a script."""
+    head = "-- Generated from llmobserve/backends/postgresql.py: what the backend creates where it is not there."
+    return "\n\n".join([head, *(f"{statement};" for statement in ddl())]) + "\n"
+
+
 def files() -> dict[str, str]:
     """File name → content."""
     return {
         "event.schema.json": _dump(event_schema()),
         "openapi.json": openapi_text(),
         "settings.md": settings_page(),
+        "storage.md": columns.reference_page(),
+        "metric_events.sql": metric_events(),
     }
 
 

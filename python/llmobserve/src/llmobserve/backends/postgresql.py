@@ -18,6 +18,9 @@ _CONNECT_S = 2
 _ANSWER_MS = 10_000
 _LOCK = 4_747_132_590_017
 """Of the advisory lock under which the table is made: any number that others are unlikely to use."""
+_REFUSALS = ("22", "23", "54")
+"""Classes of errors that would come again: data exception, integrity constraint violation, program limit exceeded
+(PostgreSQL 18, appendix A)."""
 _KEPT = ("input", "output", "content_truncated", "content_redactions")
 """What a later revision without content leaves as it is."""
 _INDEXES = {
@@ -96,9 +99,9 @@ class PostgresqlBackend(StorageBackend):
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = {_ANSWER_MS}")
                 cursor.executemany(_INSERT, values)
-        except (self._psycopg.DataError, self._psycopg.IntegrityError) as error:
-            raise EventRefused(str(error)) from None
         except self._psycopg.Error as error:
+            if (error.sqlstate or "").startswith(_REFUSALS):
+                raise EventRefused(str(error)) from None
             raise self._failed(error) from None
 
     def close(self) -> None:

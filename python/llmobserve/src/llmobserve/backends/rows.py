@@ -37,6 +37,8 @@ _MOST_DECIMAL = Decimal("1e16")
 _QUANTUM = Decimal("0.000000000001")
 # Own context: the application's may round or trap.
 _EXACT = Arithmetic(prec=50, rounding=ROUND_HALF_EVEN)
+_SHORT, _LONG = 512, 8192
+_LONGEST_ID = 128
 _INT32, _INT64 = 2**31 - 1, 2**63 - 1
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 """What neither UTF-8 nor PostgreSQL can hold: lone surrogates, and NUL."""
@@ -63,7 +65,7 @@ def rows_of(batch: Mapping[str, Any]) -> tuple[list[tuple[int, Row]], list[tuple
                 calls[record.event_id].update(_said(record))
                 continue
             row = {**_EMPTY, **source, **_row(record, int(batch["sent_at_us"]))}
-        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             refused.append((position, f"{type(error).__name__}: {error}"[:300]))
             continue
         if isinstance(record, CallEvent):
@@ -106,7 +108,7 @@ def _common(record: CallEvent | SpanEvent | ScoreRecord | FactRecord, at_us: int
         "run_id": _text(context.run_id),
         "run_name": _text(context.run_name),
         "agent": _innermost_agent(context.section_path),
-        "section_path": _text(context.section_path),
+        "section_path": _text(context.section_path, _LONG),
         "trace_id": _text(context.trace_id),
         "span_id": _text(context.span_id),
         "parent_span_id": _text(context.parent_span_id),
@@ -162,7 +164,7 @@ def _ending(event: CallEvent | SpanEvent) -> Row:
         "status": event.status,
         "duration_ms": event.duration_ms,
         "error_type": None if error is None else _text(error.type),
-        "error_message": None if error is None else _text(error.message),
+        "error_message": None if error is None else _text(error.message, _LONG),
     }
 
 
@@ -246,7 +248,7 @@ def _cost(cost: Cost) -> Row:
     return {
         "cost_usd": _usd(usd),
         "cost_state": state,
-        "cost_reason": _text(reason),
+        "cost_reason": _text(reason, _LONG),
         "cost_lines": _json([_line(line) for line in cost.lines] or None),
         "price_book": cost.price_book,
         "priced_model": cost.model,
@@ -269,8 +271,8 @@ def _line(line: CostLine) -> Row:
 
 
 def _id(text: str) -> str:
-    if not text or not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] (it comes from a file)
-        raise ValueError("a record without an event_id")
+    if not text or len(text) > _LONGEST_ID:
+        raise ValueError(f"event_id must have 1 to {_LONGEST_ID} characters")
     return _text(text) or ""
 
 
@@ -292,10 +294,13 @@ def _whole(number: int | None, most: int = _INT64) -> int | None:
     return number if number is not None and 0 <= number <= most else None
 
 
-def _text(text: str | None) -> str | None:
-    if text is None or (text.isascii() and "\x00" not in text):
-        return text
-    return _NO_TEXT.sub("\ufffd", text)
+def _text(text: str | None, most: int = _SHORT) -> str | None:
+    """As every store can hold it, cut at so many characters: longer ones find no room in an index of PostgreSQL."""
+    if text is None:
+        return None
+    if len(text) > most:
+        text = text[:most]
+    return text if text.isascii() and "\x00" not in text else _NO_TEXT.sub("\ufffd", text)
 
 
 def _texts(texts: Iterable[str]) -> tuple[str, ...]:
@@ -325,7 +330,7 @@ def _json(value: Any) -> str | None:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     if "\\u0000" in text:
         text = json.dumps(_without_nul(value), ensure_ascii=False, separators=(",", ":"))
-    return _text(text)
+    return text if text.isascii() else _NO_TEXT.sub("\ufffd", text)
 
 
 def _without_nul(value: Any) -> Any:

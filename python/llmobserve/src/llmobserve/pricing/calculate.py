@@ -247,4 +247,4 @@ def _reported(call: PriceRequest, book: PriceBook, overlay: PriceOverlay | None)
 
 
 def _differ(reported: Decimal, usd: Decimal) -> bool:
-    return abs(_EXACT.subtract(reported, usd)) > _EXACT.multiply(usd, _DRIFT)
+    return _EXACT.subtract(reported, usd).copy_abs() > _EXACT.multiply(usd, _DRIFT)
