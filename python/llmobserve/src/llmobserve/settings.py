@@ -32,7 +32,7 @@ INSTRUMENTORS = ("azure_speech", "claude_agent_sdk", "mongodb", "pinecone", "red
 """Libraries whose bytes no transport in Python moves: their own methods are hooked."""
 FRAMEWORKS: tuple[str, ...] = (
     *("ag2", "autogen", "crewai", "dspy", "haystack", "langchain", "llama_index"),
-    *("openai_agents", "pydantic_ai", "smolagents"),
+    *("mcp", "openai_agents", "pydantic_ai", "smolagents"),
 )
 """Agent frameworks and workers whose names become sections."""
 COVERED = ("anthropic", "cohere", "elevenlabs", "gemini", "openai", "stripe", "twilio", "voyage")

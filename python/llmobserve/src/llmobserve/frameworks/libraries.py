@@ -20,6 +20,7 @@ _LANGCHAIN = (
     "langchain_core.language_models.chat_models",
     "langchain_core.language_models.llms",
 )
+_MCP = ("mcp.client.session", "mcp.server.runner")
 _OPENAI_AGENTS = ("agents.tracing.traces", "agents.tracing.spans")
 _PYDANTIC_AI = ("pydantic_ai.agent", "pydantic_ai.tool_manager")
 _SMOLAGENTS = ("smolagents.agents", "smolagents.tools")
@@ -40,6 +41,7 @@ FRAMEWORKS: tuple[Library, ...] = (
     Library(
         "langgraph", ("langgraph.pregel.main",), "llmobserve.frameworks.langchain_hooks:LanggraphHooks", "langchain"
     ),
+    Library("mcp", _MCP, "llmobserve.frameworks.mcp_hooks:McpHooks", "mcp"),
     Library("agents", _OPENAI_AGENTS, "llmobserve.frameworks.openai_agents_hooks:OpenaiAgentsHooks", "openai_agents"),
     Library("pydantic_ai", _PYDANTIC_AI, "llmobserve.frameworks.pydantic_ai_hooks:PydanticAiHooks", "pydantic_ai"),
     Library("smolagents", _SMOLAGENTS, "llmobserve.frameworks.smolagents_hooks:SmolagentsHooks", "smolagents"),
