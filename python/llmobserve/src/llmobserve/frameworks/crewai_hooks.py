@@ -94,13 +94,10 @@ class CrewaiHooks(FrameworkHooks):
             self.sections.end(begun, _failure(event))
             return
         begin = _BEGINNINGS.get(event.type)
-        if begin is None:
-            return
-        named = begin(source, event)
-        if named is None:
-            self.sections.skip(event.event_id, parent=event.parent_event_id)
-        else:
-            self.sections.begin(event.event_id, named.kind, named.name, parent=event.parent_event_id)
+        named = None if begin is None else begin(source, event)
+        if named is not None:
+            # The context says what is around: the code that emits is the one that does the work.
+            self.sections.begin(event.event_id, named.kind, named.name)
 
 
 def _crew(_: Any, event: Any) -> Named:

@@ -4,12 +4,14 @@ Its spans tell begin and end in the code that does the work. Of them agents, wor
 retrievers, query and chat engines become sections (llama-index-core 0.14, llama-index-workflows 2.26).
 """
 
+from collections.abc import AsyncGenerator, Generator
 from inspect import isasyncgen, isgenerator
 from types import ModuleType
 from typing import Any
+from weakref import finalize
 
 from llmobserve.capture.patching import positional_names
-from llmobserve.context import Snapshot, put
+from llmobserve.context import Snapshot, here, put
 from llmobserve.frameworks.hooks import FrameworkHooks, Named
 from llmobserve.stepped import around_async_generator, around_generator
 from llmobserve.wire import SpanKind
@@ -63,8 +65,8 @@ class _Handler:
         """The object of each span under way; `None` for a step of a workflow."""
         self._turns: dict[str, _Turns] = {}
         """Of the workflows of several agents under way, by the id of the span."""
-        self._borrowed: dict[str, Snapshot] = {}
-        """The context before a span that is inside the section of another."""
+        self._streaming: dict[str, Snapshot] = {}
+        """The context before the spans that may give a response to be streamed."""
         self.open_spans: dict[str, Any] = {}
 
     def span_enter(
@@ -84,9 +86,11 @@ class _Handler:
                 return
             named = _step(id_, parent) if instance is None else None if parent is instance else _named(instance)
             if named is None:
-                self._sections.skip(id_, parent=parent_id)
                 return
-            self._sections.begin(id_, named.kind, named.name, parent=parent_id)
+            if _is_a(instance, "BaseSynthesizer"):
+                self._streaming[id_] = here()
+            # The context says what is around, as the code that tells of a span is the one that does the work.
+            self._sections.begin(id_, named.kind, named.name)
             if named.kind == "workflow" and _is_a(instance, "AgentWorkflow"):
                 self._turns[id_] = _Turns(id_)
 
@@ -101,15 +105,12 @@ class _Handler:
             turns.next(name)
             self._sections.begin(turns.key, "agent", name, parent=turns.workflow, entered=False)
         self._sections.skip(id_, parent=turns.key)
-        inside = self._sections.inside(id_)
-        if inside is not None:
-            self._borrowed[id_] = put(inside)
 
     def span_exit(self, id_: str, bound_args: Any, instance: Any = None, result: Any = None, **_: Any) -> None:
         """A span ends, here or (where it gave a future) in whatever completed that."""
-        if "response_gen" in getattr(result, "__dict__", ()):
-            with self._hooks.guard:
-                self._follow(self._sections.inside(id_), instance, result)
+        with self._hooks.guard:
+            if id_ in self._streaming and self._follow(id_, result):
+                return
         self._exit(id_, None)
 
     def span_drop(self, id_: str, bound_args: Any, instance: Any = None, err: Any = None, **_: Any) -> None:
@@ -119,23 +120,46 @@ class _Handler:
     def _exit(self, id_: str, error: BaseException | None) -> None:
         with self._hooks.guard:
             self._at_work.pop(id_, None)
+            self._streaming.pop(id_, None)
             turns = self._turns.pop(id_, None)
             if turns is not None:
                 self._sections.end(turns.key, error)
             self._sections.end(id_, error)
-            before = self._borrowed.pop(id_, None)
-            if before is not None:
-                put(before)
 
-    def _follow(self, inside: Snapshot | None, instance: Any, result: Any) -> None:
-        """Have a response that is streamed, after the span, made inside the section of the synthesizer."""
-        if inside is None or not _is_a(instance, "BaseSynthesizer"):
-            return
-        stream = result.response_gen
+    def _follow(self, id_: str, result: Any) -> bool:
+        """A synthesizer gave a response that is yet to be streamed: its section lasts until that has ended.
+
+        False where it gave something else.
+        """
+        inside = self._sections.inside(id_)
+        stream = getattr(result, "__dict__", {}).get("response_gen")
+        if inside is None or not (isgenerator(stream) or isasyncgen(stream)):
+            return False
         if isgenerator(stream):
-            result.response_gen = around_generator(lambda: stream, lambda: (None, put(inside)))()
-        elif isasyncgen(stream):
-            result.response_gen = around_async_generator(lambda: stream, lambda: (None, put(inside)))()
+            followed = around_generator(self._until_end, lambda *_: (None, put(inside)))(id_, stream)
+        else:
+            followed = around_async_generator(self._until_end_async, lambda *_: (None, put(inside)))(id_, stream)
+        finalize(followed, self._exit, id_, None)  # it may never be begun
+        result.response_gen = followed
+        put(self._streaming.pop(id_))
+        return True
+
+    def _until_end(self, id_: str, stream: Any) -> Generator[Any, Any, Any]:
+        try:
+            yield from stream
+        except BaseException as error:
+            self._exit(id_, error)
+            raise
+        self._exit(id_, None)
+
+    async def _until_end_async(self, id_: str, stream: Any) -> AsyncGenerator[Any, Any]:
+        try:
+            async for part in stream:
+                yield part
+        except BaseException as error:
+            self._exit(id_, error)
+            raise
+        self._exit(id_, None)
 
     def capture_propagation_context(self) -> dict[str, Any]:
         """Nothing of ours travels with a workflow to another process."""
