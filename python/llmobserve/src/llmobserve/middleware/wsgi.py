@@ -1,6 +1,6 @@
 """WSGI: `app.wsgi_app = LLMObserveMiddleware(app.wsgi_app)` in Flask, `LLMObserveMiddleware(app)` elsewhere."""
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from llmobserve.context import put
@@ -10,10 +10,10 @@ from llmobserve.middleware.request_run import RequestRun, begin
 
 __all__ = ["TAKEN", "LLMObserveMiddleware"]
 
-Environ = MutableMapping[str, Any]
-Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Environ = dict[str, Any]
+Application = Callable[[Environ, Any], Iterable[bytes]]
 
-TAKEN = "llmobserve"
+TAKEN = "llmobserve.run"
 """Key of an environ whose request is a run already."""
 _WHOLE, _STATUS = guarded("middleware.body"), guarded("middleware.status")
 
