@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from e2e.browser import chromium, find_chromium
+from e2e.browser import WatchedPage, chromium, find_chromium, watched_page
 from e2e.collector import LLMOBSERVE, Collector
 from e2e.demo_window import stored_totals
 
@@ -52,3 +52,19 @@ def demo(demo_dir: Path, stored: dict[str, Any]) -> Generator[Collector]:
     with Collector(demo_dir) as running:
         running.sign_in()
         yield running
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Generator[Collector]:
+    """A collector with nothing in it, signed in."""
+    with Collector(tmp_path / "data") as running:
+        running.sign_in()
+        yield running
+
+
+@pytest.fixture
+def watched(browser: Browser, collector: Collector) -> Generator[WatchedPage]:
+    """A page of a browser that is signed in there."""
+    with watched_page(browser, collector.url) as page:
+        page.page.context.add_cookies(collector.session)
+        yield page

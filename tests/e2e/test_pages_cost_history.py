@@ -1,33 +1,18 @@
 """The page of an event in a browser: what was said of its cost before it was priced again."""
 
-import json
 import subprocess
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from server import price_books
 
-from e2e.browser import WatchedPage, watched_page
+from e2e.browser import WatchedPage
+from e2e.calls import post_calls
 from e2e.collector import LLMOBSERVE, Collector
-from llmobserve.wire import new_event_id, now_us
+from llmobserve.wire import new_event_id
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def collector(tmp_path: Path) -> Generator[Collector]:
-    with Collector(tmp_path / "data") as running:
-        running.sign_in()
-        yield running
-
-
-@pytest.fixture
-def watched(browser: Browser, collector: Collector) -> Generator[WatchedPage]:
-    with watched_page(browser, collector.url) as page:
-        page.page.context.add_cookies(collector.session)
-        yield page
 
 
 def command(collector: Collector, *arguments: str) -> None:
@@ -36,24 +21,8 @@ def command(collector: Collector, *arguments: str) -> None:
 
 
 def test_earlier_costs_stand_below_the_receipt(watched: WatchedPage, collector: Collector, tmp_path: Path) -> None:
-    event_id, run_id = new_event_id(), new_event_id()
-    call = {
-        "type": "call",
-        "event_id": event_id,
-        "kind": "llm",
-        "provider": "openai",
-        "operation": "chat.completions",
-        "request_model": "gpt-4o-mini",
-        "start_time_us": now_us(),
-        "duration_ms": 800,
-        "http_status": 200,
-        "usage": {"units": {"input_text_tokens": 1000, "output_text_tokens": 100}, "source": "response"},
-        "context": {"run_id": run_id},
-    }
-    head = {"version": 1, "batch_id": new_event_id(), "sent_at_us": now_us(), "source": {"process_id": "p-1"}}
-    body = json.dumps({**head, "events": [call]}).encode()
-    status, _ = collector.request("POST", "/v1/events", body, {"content-type": "application/json"})
-    assert status == 200
+    run_id = new_event_id()
+    [event_id] = post_calls(collector, 1, provider="openai", model="gpt-4o-mini", context={"run_id": run_id})
     page = watched.page
     page.goto(f"{collector.url}/runs/{run_id}?event={event_id}")
     panel = page.get_by_role("complementary", name="Event")

@@ -1,57 +1,16 @@
 """Settings → Prices in a browser: what an unknown name means, own prices, pricing again, history."""
 
-import json
-from collections.abc import Generator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from e2e.browser import AXE, Scheme, WatchedPage, watched_page
+from e2e.calls import post_calls
 from e2e.collector import Collector
-from llmobserve.wire import new_event_id, now_us
 
 pytestmark = pytest.mark.browser
-
-
-def post_calls(collector: Collector, number: int, *, provider: str, model: str) -> None:
-    """Calls of 1,000 input and 100 output tokens each."""
-    calls = [
-        {
-            "type": "call",
-            "event_id": new_event_id(),
-            "kind": "llm",
-            "provider": provider,
-            "operation": "chat.completions",
-            "request_model": model,
-            "start_time_us": now_us(),
-            "duration_ms": 800,
-            "http_status": 200,
-            "usage": {"units": {"input_text_tokens": 1000, "output_text_tokens": 100}, "source": "response"},
-        }
-        for _ in range(number)
-    ]
-    head = {"version": 1, "batch_id": new_event_id(), "sent_at_us": now_us(), "source": {"process_id": "p-1"}}
-    status, body = collector.request(
-        "POST", "/v1/events", json.dumps({**head, "events": calls}).encode(), {"content-type": "application/json"}
-    )
-    assert (status, json.loads(body)["accepted"]) == (200, number)
-
-
-@pytest.fixture
-def collector(tmp_path: Path) -> Generator[Collector]:
-    with Collector(tmp_path / "data") as running:
-        running.sign_in()
-        yield running
-
-
-@pytest.fixture
-def watched(browser: Browser, collector: Collector) -> Generator[WatchedPage]:
-    with watched_page(browser, collector.url) as page:
-        page.page.context.add_cookies(collector.session)
-        yield page
 
 
 def spend(collector: Collector) -> dict[str, Any]:

@@ -1,64 +1,33 @@
 """A MongoDB server on 127.0.0.1: speaks OP_MSG, answers aggregations as told, and keeps a ledger of the commands."""
 
-import contextlib
 import socket
 import struct
-import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import bson
+
+from loopback.tcp_server import TcpLoopback
 
 __all__ = ["MongoLoopback"]
 
 _OP_MSG, _OP_QUERY, _OP_REPLY = 2013, 2004, 1
 
 
-class MongoLoopback:
+class MongoLoopback(TcpLoopback):
     """Gives every aggregation the same answer (https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/)."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
+        super().__init__()
         self.answer = answer
         self.commands: list[dict[str, Any]] = []
-        self._connections: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept)
-
-    @property
-    def netloc(self) -> str:
-        return f"127.0.0.1:{self.port}"
 
     @property
     def aggregations(self) -> list[dict[str, Any]]:
         return [command for command in self.commands if "aggregate" in command]
 
-    def __enter__(self) -> "MongoLoopback":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-
-    def _accept(self) -> None:
-        served: list[threading.Thread] = []
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                break
-            self._connections.append(connection)
-            served.append(threading.Thread(target=self._serve, args=(connection,)))
-            served[-1].start()
-        for connection in self._connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in served:
-            thread.join()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
+        """Answer on one connection until it ends."""
         with connection, connection.makefile("rb") as received:
             try:
                 while (message := _read(received)) is not None:

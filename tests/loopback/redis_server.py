@@ -1,10 +1,10 @@
 """A Redis server on 127.0.0.1 that answers in RESP as told, and keeps a ledger of the commands."""
 
-import contextlib
 import socket
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
+
+from loopback.tcp_server import TcpLoopback
 
 __all__ = ["RedisLoopback", "encoded"]
 
@@ -25,49 +25,16 @@ def encoded(value: Any) -> bytes:
     return b"$%d\r\n%s\r\n" % (len(data), data)
 
 
-class RedisLoopback:
+class RedisLoopback(TcpLoopback):
     """Gives each command its answer by name; `+OK` to what is not named."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
+        super().__init__()
         self.answers = answers
         self.commands: list[list[bytes]] = []
-        self._connections: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept)
 
-    @property
-    def netloc(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def __enter__(self) -> "RedisLoopback":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for connection in self._connections:
-            connection.close()
-        self._thread.join()
-
-    def _accept(self) -> None:
-        served: list[threading.Thread] = []
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                break
-            self._connections.append(connection)
-            served.append(threading.Thread(target=self._serve, args=(connection,)))
-            served[-1].start()
-        for connection in self._connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in served:
-            thread.join()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
+        """Answer on one connection until it ends."""
         queued: list[bytes] | None = None
         with connection, connection.makefile("rb") as received:
             try:

@@ -3,47 +3,15 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from loopback.collector import Collector
+from loopback.delivery import call, sender_to, to_url
 
 from llmobserve.spool.writer import Spool
 from llmobserve.transport import MemoryTransport, Reply, Sender, TransportError
-from llmobserve.transport.http import HttpTransport
-
-SOURCE = {"process_id": "p1"}
-
-
-def call(number: int, size: int = 10) -> bytes:
-    record = {"type": "call", "event_id": f"e{number}", "pad": "x" * size}
-    return json.dumps(record, separators=(",", ":")).encode()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(str(tmp_path / "spool"), lambda: dict(SOURCE))
-
-
-_opened: list[HttpTransport] = []
-
-
-@pytest.fixture(autouse=True)
-def closed_connections() -> Iterator[None]:
-    yield
-    while _opened:
-        _opened.pop().close()
-
-
-def to_url(url: str, key: str | None = None) -> HttpTransport:
-    _opened.append(HttpTransport(url, key))
-    return _opened[-1]
-
-
-def sender_to(spool: Spool, collector: Collector, key: str | None = None) -> Sender:
-    return Sender(spool, to_url(collector.url, key))
 
 
 def test_nothing_is_recorded_while_sending(spool: Spool) -> None:

@@ -8,12 +8,11 @@ import inspect
 import pickle
 import threading
 import traceback
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 import pytest
 
-from llmobserve import context
 from llmobserve.context import OpenSpan, current, wire_context
 from llmobserve.sections import agent, run, section, step, tool, trace, wrap_all_tools
 
@@ -24,14 +23,7 @@ def path() -> str | None:
     return wire_context(current(), None).section_path
 
 
-@pytest.fixture(autouse=True)
-def spans() -> Iterator[list[OpenSpan]]:
-    before = context.put(context.Snapshot(None, context.Facts()))
-    found: list[OpenSpan] = []
-    context.set_span_sink(found.append)
-    yield found
-    context.set_span_sink(None)
-    context.put(before)
+pytestmark = pytest.mark.usefixtures("spans")
 
 
 def ends(spans: list[OpenSpan]) -> list[tuple[str, str, str]]:

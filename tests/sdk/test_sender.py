@@ -5,25 +5,17 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback.collector import Collector, Decide
+from loopback.delivery import SOURCE, call, sender_to, to_url
 
 from llmobserve.spool.writer import Limits, Spool
 from llmobserve.transport import MemoryTransport, Reply, Sender
-from llmobserve.transport.http import HttpTransport
 from llmobserve.transport.outcome import backoff_s, judge
-
-SOURCE = {"process_id": "p1"}
-
-
-def call(number: int, size: int = 10) -> bytes:
-    record = {"type": "call", "event_id": f"e{number}", "pad": "x" * size}
-    return json.dumps(record, separators=(",", ":")).encode()
 
 
 def content(number: int, size: int = 10) -> bytes:
@@ -36,36 +28,12 @@ def ids(events: list[dict[str, Any]]) -> list[str]:
     return [event["event_id"] for event in events]
 
 
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(str(tmp_path / "spool"), lambda: dict(SOURCE))
-
-
 def files(spool: Spool, pattern: str = "*.seg") -> list[Path]:
     return sorted(spool.directory.glob(pattern))
 
 
 def letters(spool: Spool) -> list[dict[str, Any]]:
     return [json.loads(line) for path in files(spool, "dead/*.jsonl") for line in path.read_text().splitlines()]
-
-
-_opened: list[HttpTransport] = []
-
-
-@pytest.fixture(autouse=True)
-def closed_connections() -> Iterator[None]:
-    yield
-    while _opened:
-        _opened.pop().close()
-
-
-def to_url(url: str, key: str | None = None) -> HttpTransport:
-    _opened.append(HttpTransport(url, key))
-    return _opened[-1]
-
-
-def sender_to(spool: Spool, collector: Collector, key: str | None = None) -> Sender:
-    return Sender(spool, to_url(collector.url, key))
 
 
 def skip_wait(sender: Sender) -> None:

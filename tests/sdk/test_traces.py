@@ -25,14 +25,7 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
 
 
-@pytest.fixture(autouse=True)
-def spans() -> Iterator[list[OpenSpan]]:
-    before = context.put(context.Snapshot(None, context.Facts()))
-    found: list[OpenSpan] = []
-    context.set_span_sink(found.append)
-    yield found
-    context.set_span_sink(None)
-    context.put(before)
+pytestmark = pytest.mark.usefixtures("spans")
 
 
 @pytest.fixture

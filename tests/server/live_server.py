@@ -58,6 +58,21 @@ class LiveServer:
             client.headers.update({"Origin": self.url, "Sec-Fetch-Site": "same-origin"})
             yield client
 
+    @contextmanager
+    def api(self, **params: str) -> Generator[httpx.Client]:
+        """Signed in, below /api/v1; `params` go with every request."""
+        with self.browser() as client:
+            client.base_url = f"{self.url}/api/v1/"
+            client.params = params
+            yield client
+
+    def send(self, *bodies: dict[str, Any]) -> None:
+        """Post batches, of which every record must be taken."""
+        with self.client() as sender:
+            for body in bodies:
+                answer = sender.post("/v1/events", json=body)
+                assert answer.json()["accepted"] == len(body["events"]), answer.text
+
     def new_key(self, scope: str, project_id: str = "default") -> str:
         with self.browser() as browser:
             answer = browser.post(
@@ -65,6 +80,13 @@ class LiveServer:
             )
         assert answer.status_code == 201, answer.text
         return answer.json()["secret"]
+
+
+def get(api: httpx.Client, path: str, **params: Any) -> Any:
+    """The answer to a question that is in order."""
+    answer = api.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from server.live_server import LiveServer, batch, running
+from server.live_server import LiveServer, batch, get, running
 
 from llmobserve.wire import now_us
 
@@ -16,31 +16,21 @@ NEWER_US = now_us() - 60_000_000
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with running(tmp_path_factory.mktemp("prices")) as live:
-        with live.client() as sender:
-            for body in (
-                batch(1, request_model="gpt-4o-minni", start_time_us=OLDER_US),
-                batch(2, request_model="gpt-4o-minni", start_time_us=NEWER_US),
-                batch(1, request_model="zzzzzzzzzzzz", start_time_us=NEWER_US),
-                batch(1, request_model="gpt-4o", usage={"units": {}, "source": "unknown"}, http_status=200),
-                batch(4, request_model="gpt-4o"),
-                batch(1, provider="acme_ai", request_model="gpt-4o", start_time_us=NEWER_US),
-            ):
-                answer = sender.post("/v1/events", json=body)
-                assert answer.json()["accepted"] == len(body["events"]), answer.text
+        live.send(
+            batch(1, request_model="gpt-4o-minni", start_time_us=OLDER_US),
+            batch(2, request_model="gpt-4o-minni", start_time_us=NEWER_US),
+            batch(1, request_model="zzzzzzzzzzzz", start_time_us=NEWER_US),
+            batch(1, request_model="gpt-4o", usage={"units": {}, "source": "unknown"}, http_status=200),
+            batch(4, request_model="gpt-4o"),
+            batch(1, provider="acme_ai", request_model="gpt-4o", start_time_us=NEWER_US),
+        )
         yield live
 
 
 @pytest.fixture(scope="module")
 def api(server: LiveServer) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        client.base_url = f"{server.url}/api/v1/"
+    with server.api() as client:
         yield client
-
-
-def get(api: httpx.Client, path: str, **params: Any) -> Any:
-    answer = api.get(path, params=params)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def rates(api: httpx.Client, provider: str, model: str, **dimensions: str) -> dict[str, tuple[str, int]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from server.live_server import LiveServer, running
+from server.live_server import LiveServer, get, running
 
 from llmobserve.wire import new_event_id, new_span_id, now_us
 
@@ -90,15 +90,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="module")
 def api(server: LiveServer) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        client.base_url = f"{server.url}/api/v1/"
+    with server.api() as client:
         yield client
-
-
-def get(api: httpx.Client, path: str, **params: Any) -> Any:
-    answer = api.get(path, params=params)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def test_runs_with_the_one_that_is_open(api: httpx.Client):

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,6 @@ from llmobserve_server.pricing.name_pattern import PatternRefused, check_pattern
 from llmobserve_server.query.book_diff import diff_books
 
 Change = Callable[[dict[str, Any]], None]
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[LiveServer]:
-    with running(tmp_path / "data") as live:
-        yield live
-
-
-@pytest.fixture
-def api(server: LiveServer) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        client.base_url = f"{server.url}/api/v1/"
-        yield client
 
 
 def cost_of_new_call(server: LiveServer, api: httpx.Client) -> tuple[str | None, str]:

@@ -54,9 +54,7 @@ def project(server: LiveServer) -> str:
 
 @pytest.fixture
 def api(server: LiveServer, project: str) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        client.base_url = f"{server.url}/api/v1/"
-        client.params = {"project": project}
+    with server.api(project=project) as client:
         yield client
 
 

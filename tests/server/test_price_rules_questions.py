@@ -12,7 +12,7 @@ import httpx
 import pytest
 from alembic import command
 from alembic.config import Config
-from server.live_server import LiveServer, batch, running
+from server.live_server import LiveServer, batch, get, running
 from sqlalchemy import create_engine, text
 
 from llmobserve.wire import CallEvent, Usage, now_us
@@ -33,25 +33,21 @@ TOKENS = {"units": {"input_text_tokens": 1000, "output_text_tokens": 500}, "sour
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """With calls that cost, at list price for a million tokens: gpt-4o 2.50 and 10.00, gpt-4o-mini 0.15 and 0.60."""
     with running(tmp_path_factory.mktemp("questions")) as live:
-        with live.client() as sender:
-            for body in (
-                batch(3, request_model="gpt-4o", usage=TOKENS),  # 0.0075 each
-                batch(2, request_model="gpt-4o-mini", usage=TOKENS),  # 0.00045 each
-                batch(1, request_model="gpt-4o", usage=TOKENS, dimensions={"batch": "true"}),  # 0.00375
-                batch(1, request_model="gpt-4o", usage=TOKENS, reported_cost_usd="0.02"),
-                batch(1, request_model="gpt-4o", usage=TOKENS, start_time_us=now_us() - 31 * 24 * HOUR_US),
-                batch(2, provider="azure_openai", request_model="prod-chat", usage=TOKENS),
-                batch(1, provider="acme_ai", request_model="gpt-4o", usage=TOKENS),
-            ):
-                answer = sender.post("/v1/events", json=body)
-                assert answer.json()["accepted"] == len(body["events"]), answer.text
+        live.send(
+            batch(3, request_model="gpt-4o", usage=TOKENS),  # 0.0075 each
+            batch(2, request_model="gpt-4o-mini", usage=TOKENS),  # 0.00045 each
+            batch(1, request_model="gpt-4o", usage=TOKENS, dimensions={"batch": "true"}),  # 0.00375
+            batch(1, request_model="gpt-4o", usage=TOKENS, reported_cost_usd="0.02"),
+            batch(1, request_model="gpt-4o", usage=TOKENS, start_time_us=now_us() - 31 * 24 * HOUR_US),
+            batch(2, provider="azure_openai", request_model="prod-chat", usage=TOKENS),
+            batch(1, provider="acme_ai", request_model="gpt-4o", usage=TOKENS),
+        )
         yield live
 
 
 @pytest.fixture(scope="module")
 def api(server: LiveServer) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        client.base_url = f"{server.url}/api/v1/"
+    with server.api() as client:
         yield client
 
 
@@ -64,12 +60,6 @@ def preview(api: httpx.Client, body: dict[str, Any], **params: Any) -> dict[str,
 def said(changes: dict[str, Any]) -> tuple[Any, ...]:
     names = ("calls", "before_usd", "after_usd", "before_unpriced", "after_unpriced")
     return tuple(changes[name] for name in names)
-
-
-def get(api: httpx.Client, path: str, **params: Any) -> Any:
-    answer = api.get(path, params=params)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def test_what_a_discount_would_have_changed(api: httpx.Client) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,19 +26,6 @@ MINI_OLD, MINI_NEW = Decimal("0.00021"), Decimal("0.00014")
 NINE_NEW = Decimal("0.0028")
 OCTOBER_US = 1_790_812_800_000_000  # 2026-10-01 00:00 UTC
 NOVEMBER_US = 1_793_491_200_000_000  # 2026-11-01 00:00 UTC
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[LiveServer]:
-    with running(tmp_path / "data") as live:
-        yield live
-
-
-@pytest.fixture
-def api(server: LiveServer) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        client.base_url = f"{server.url}/api/v1/"
-        yield client
 
 
 def store_of(server: LiveServer) -> Store:
