@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from llmobserve.wire import CallEvent, SpanEvent, Verdict
+from llmobserve.wire import CallEvent, FactRecord, ScoreRecord, SpanEvent, Verdict
 from llmobserve_server.estimates import Estimator
+from llmobserve_server.ingest.attached import fact_row, score_row
 from llmobserve_server.ingest.checks import MAX_QUANTITY, SHORT, Notes
 from llmobserve_server.ingest.decode import ContentText, Rejected, decode_record, id_of, sequence_of
 from llmobserve_server.ingest.envelope import Envelope
@@ -13,7 +14,7 @@ from llmobserve_server.ingest.estimated_calls import REPAIRED, estimate_again
 from llmobserve_server.ingest.receipt import loss_rows, receipt_row, report_row
 from llmobserve_server.ingest.rows import Arrival, call_row, content_row, span_row
 from llmobserve_server.pricing import Pricer
-from llmobserve_server.store.protocol import WriteBatch
+from llmobserve_server.store.protocol import KEYED_TABLES, WriteBatch
 
 __all__ = ["BatchRows", "PlacedRow", "batch_rows", "dead_letter"]
 
@@ -34,6 +35,8 @@ class BatchRows:
     events: list[PlacedRow] = field(default_factory=list[PlacedRow])
     span_starts: list[PlacedRow] = field(default_factory=list[PlacedRow])
     contents: list[PlacedRow] = field(default_factory=list[PlacedRow])
+    scores: list[PlacedRow] = field(default_factory=list[PlacedRow])
+    facts: list[PlacedRow] = field(default_factory=list[PlacedRow])
     dead_letters: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     rejected: list[Verdict] = field(default_factory=list[Verdict])
     estimated: list[tuple[int, CallEvent]] = field(default_factory=list[tuple[int, CallEvent]])
@@ -44,14 +47,12 @@ class BatchRows:
     report: dict[str, Any] | None = None
 
     def __len__(self) -> int:
-        return len(self.events) + len(self.span_starts) + len(self.contents) + len(self.dead_letters)
+        return sum(len(getattr(self, table)) for table in KEYED_TABLES) + len(self.dead_letters)
 
     def to_write(self) -> WriteBatch:
         """The rows as the store takes them."""
         return WriteBatch(
-            events=[row for _, row in self.events],
-            span_starts=[row for _, row in self.span_starts],
-            contents=[row for _, row in self.contents],
+            **{table: [row for _, row in getattr(self, table)] for table in KEYED_TABLES},
             dead_letters=self.dead_letters,
             **self.health_to_write(),
         )
@@ -113,7 +114,8 @@ def _add_health(batch: BatchRows, envelope: Envelope, arrival: Arrival, unplaced
     batch.losses = loss_rows(envelope.dropped, shared)
     batch.report = report_row(bytes(envelope.report), shared, envelope.source)
     if envelope.events or batch.losses or batch.report:
-        placed = [row.get("sequence") for _, row in (*batch.events, *batch.span_starts)]
+        numbered = (*batch.events, *batch.span_starts, *batch.scores, *batch.facts)
+        placed = [row.get("sequence") for _, row in numbered]
         batch.receipt = receipt_row(len(envelope.events), [*placed, *unplaced], shared)
 
 
@@ -127,6 +129,10 @@ def _place(batch: BatchRows, position: int, text: bytes, arrival: Arrival, price
     elif isinstance(record, SpanEvent):
         rows = batch.span_starts if record.status == "running" else batch.events
         rows.append((position, span_row(record, arrival, notes)))
+    elif isinstance(record, ScoreRecord):
+        batch.scores.append((position, score_row(record, arrival)))
+    elif isinstance(record, FactRecord):
+        batch.facts.append((position, fact_row(record, arrival)))
     else:
         content: ContentText = record
         batch.contents.append((position, content_row(content, arrival)))

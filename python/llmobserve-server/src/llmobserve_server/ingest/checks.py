@@ -27,6 +27,7 @@ __all__ = [
     "check_start",
     "check_tags",
     "check_texts",
+    "check_time",
     "check_usd",
     "cut",
     "duration_or_none",
@@ -67,13 +68,17 @@ def check_event_id(event_id: str) -> str:
 
 def check_start(start_us: int, received_us: int, notes: Notes) -> datetime:
     """The start as naive UTC, by the rule of this module."""
-    if not _FIRST_US <= start_us <= received_us + _AHEAD_US:
-        raise Rejected(
-            f"start_time_us is {start_us}, which {_what_time(start_us)}; it takes microseconds since 1970 UTC"
-        )
+    start = check_time(start_us, "start_time_us", received_us)
     if start_us > received_us + _NOTICEABLE_US:
         notes.append(f"The start was {(start_us - received_us) // 1_000_000} s ahead of the collector's clock.")
-    return _EPOCH + timedelta(microseconds=start_us)
+    return start
+
+
+def check_time(time_us: int, field: str, received_us: int) -> datetime:
+    """The time as naive UTC. Raises Rejected outside 2015-01-01 … 24 hours ahead."""
+    if not _FIRST_US <= time_us <= received_us + _AHEAD_US:
+        raise Rejected(f"{field} is {time_us}, which {_what_time(time_us)}; it takes microseconds since 1970 UTC")
+    return _EPOCH + timedelta(microseconds=time_us)
 
 
 def _what_time(start_us: int) -> str:

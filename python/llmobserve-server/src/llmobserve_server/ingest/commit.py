@@ -17,7 +17,7 @@ from llmobserve.wire import BatchAnswer, Verdict
 from llmobserve_server.errors import ServerError, StoreError, UnstorableRows
 from llmobserve_server.ingest.batch import BatchRows, PlacedRow
 from llmobserve_server.ingest.parts import store_in_parts
-from llmobserve_server.store.protocol import Key, Store, WriteBatch, WriteResult
+from llmobserve_server.store.protocol import KEYED_TABLES, Key, Store, WriteBatch, WriteResult
 
 __all__ = ["MAX_GROUP_ROWS", "Committer", "Submission"]
 
@@ -153,9 +153,7 @@ def _joined(parts: Sequence[BatchRows]) -> WriteBatch:
         return parts[0].to_write()
     batches = [part.to_write() for part in parts]
     return WriteBatch(
-        events=[row for batch in batches for row in batch.events],
-        span_starts=[row for batch in batches for row in batch.span_starts],
-        contents=[row for batch in batches for row in batch.contents],
+        **{table: [row for batch in batches for row in getattr(batch, table)] for table in KEYED_TABLES},
         dead_letters=[row for batch in batches for row in batch.dead_letters],
         receipts=[row for batch in batches for row in batch.receipts],
         losses=[row for batch in batches for row in batch.losses],
@@ -176,16 +174,15 @@ class _Seen:
     """Verdicts of the batches of one transaction, in their order: of the same id the later one is the duplicate."""
 
     def __init__(self, result: WriteResult) -> None:
-        self._events: dict[Key, int] = dict.fromkeys(result.duplicate_event_ids, _STORED)
-        self._starts: dict[Key, int] = dict.fromkeys(result.duplicate_start_ids, _STORED)
-        self._contents: dict[Key, int] = dict.fromkeys(result.duplicate_content_ids, _STORED)
+        self._seen = {table: dict.fromkeys(result.duplicates_in(table), _STORED) for table in KEYED_TABLES}
 
     def answer(self, rows: BatchRows, fresh: list[dict[str, Any]]) -> BatchAnswer:
         """The answer to one batch; its new events and span starts are added to `fresh`."""
         verdicts = list(rows.rejected)
-        accepted = self._judge(rows.events, self._events, verdicts, fresh)
-        accepted += self._judge(rows.span_starts, self._starts, verdicts, fresh)
-        accepted += self._judge(rows.contents, self._contents, verdicts, None)
+        accepted = sum(
+            self._judge(getattr(rows, table), seen, verdicts, fresh if table in _WATCHED else None)
+            for table, seen in self._seen.items()
+        )
         return BatchAnswer(
             accepted=accepted,
             duplicates=len(verdicts) - len(rows.rejected),
@@ -214,6 +211,7 @@ class _Seen:
         return accepted
 
 
+_WATCHED = frozenset({"events", "span_starts"})
 _STORED = 2**31
 """Above every revision: the store kept what it had."""
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from llmobserve.wire import CallEvent, SpanEvent
+from llmobserve.wire import CallEvent, FactRecord, ScoreRecord, SpanEvent
 from llmobserve_server.ingest.json_text import MAX_DEPTH, is_too_deep, repair
 
 __all__ = ["ContentText", "Decoded", "Rejected", "decode_record", "id_of", "sequence_of"]
@@ -26,7 +26,7 @@ class ContentText(msgspec.Struct, frozen=True, kw_only=True):
     redactions: int = 0
 
 
-Decoded = CallEvent | SpanEvent | ContentText
+Decoded = CallEvent | SpanEvent | ContentText | ScoreRecord | FactRecord
 """A record in its typed form."""
 
 
@@ -37,7 +37,13 @@ class _Head(msgspec.Struct, frozen=True):
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
-_TYPES: dict[str, type[Any]] = {"call": CallEvent, "span": SpanEvent, "content": ContentText}
+_TYPES: dict[str, type[Any]] = {
+    "call": CallEvent,
+    "span": SpanEvent,
+    "content": ContentText,
+    "score": ScoreRecord,
+    "fact": FactRecord,
+}
 _decoders = {name: msgspec.json.Decoder(kind).decode for name, kind in _TYPES.items()}
 _PREFIXES = tuple((f'{{"type":"{name}"'.encode(), name) for name in _TYPES)
 

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 from llmobserve_server.errors import UnstorableRows
 from llmobserve_server.ingest.batch import BatchRows, PlacedRow
-from llmobserve_server.store.protocol import Key, Store, WriteBatch, WriteResult
+from llmobserve_server.store.protocol import KEYED_TABLES, Key, Store, WriteBatch, WriteResult
 
 __all__ = ["store_in_parts"]
-
-_TABLES = ("events", "span_starts", "contents")
 
 
 def store_in_parts(store: Store, rows: BatchRows) -> WriteResult:
@@ -17,9 +15,9 @@ def store_in_parts(store: Store, rows: BatchRows) -> WriteResult:
     A step for a value that the checks let through and an engine does not take: sent again it would fail again, and
     hold up everything behind it in its sender's queue.
     """
-    duplicates: dict[str, set[Key]] = {table: set() for table in _TABLES}
+    duplicates: dict[str, set[Key]] = {table: set() for table in KEYED_TABLES}
     merged: dict[Key, str] = {}
-    for table in _TABLES:
+    for table in KEYED_TABLES:
         placed: list[PlacedRow] = getattr(rows, table)
         bad = _store(store, table, placed, duplicates[table], merged)
         if bad:
@@ -27,9 +25,9 @@ def store_in_parts(store: Store, rows: BatchRows) -> WriteResult:
             for position, row in placed:
                 if position in bad:
                     rows.reject(position, row["event_id"], bad[position], repr(row).encode())
-    repeated = sum(_is_in(duplicates[table], getattr(rows, table)) for table in _TABLES)
+    repeated = sum(_is_in(duplicates[table], getattr(rows, table)) for table in KEYED_TABLES)
     store.write(WriteBatch(dead_letters=rows.dead_letters, **rows.health_to_write(repeated)))
-    return WriteResult(*(frozenset(duplicates[table]) for table in _TABLES), merged=merged)
+    return WriteResult({table: frozenset(keys) for table, keys in duplicates.items()}, merged)
 
 
 def _is_in(keys: set[Key], placed: Sequence[PlacedRow]) -> int:
@@ -53,5 +51,5 @@ def _store(
             **_store(store, table, placed[middle:], duplicates, merged),
         }
     merged.update(result.merged)
-    duplicates |= result.duplicate_event_ids | result.duplicate_start_ids | result.duplicate_content_ids
+    duplicates |= result.duplicates_in(table)
     return {}

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Executable
 
-__all__ = ["CostBatch", "Key", "Row", "Store", "WriteBatch", "WriteResult"]
+__all__ = ["KEYED_TABLES", "CostBatch", "Key", "Row", "Store", "WriteBatch", "WriteResult"]
 
 Row = Mapping[str, Any]
 """Column name → Python value; JSON columns as decoded objects (rows to be written may hold `msgspec.Raw`), decimals as
@@ -14,6 +14,8 @@ Decimal, times as naive UTC datetimes."""
 
 Key = tuple[str, str]
 """(project_id, event_id)"""
+
+KEYED_TABLES = ("events", "span_starts", "contents", "scores", "facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +28,46 @@ class WriteBatch:
     events: Sequence[Row] = ()
     span_starts: Sequence[Row] = ()
     contents: Sequence[Row] = ()
+    scores: Sequence[Row] = ()
+    facts: Sequence[Row] = ()
     dead_letters: Sequence[Row] = ()
     receipts: Sequence[Row] = ()
     """Their `duplicates` are counted by the store: rows of the project and `received_at` that were there before."""
     losses: Sequence[Row] = ()
     process_reports: Sequence[Row] = ()
 
+    def keyed(self) -> dict[str, Sequence[Row]]:
+        """The tables whose rows have an id of their own: of each id one row is kept."""
+        return {table: getattr(self, table) for table in KEYED_TABLES}
+
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
     """What a committed transaction did."""
 
-    duplicate_event_ids: frozenset[Key] = field(default_factory=frozenset[Key])
-    """Events that were stored before and were left as they are."""
-    duplicate_start_ids: frozenset[Key] = field(default_factory=frozenset[Key])
-    """The same of announced spans."""
-    duplicate_content_ids: frozenset[Key] = field(default_factory=frozenset[Key])
-    """The same of contents."""
+    duplicates: Mapping[str, frozenset[Key]] = field(default_factory=dict[str, frozenset[Key]])
+    """By table of `KEYED_TABLES`: rows that were stored before and were left as they are."""
     merged: Mapping[Key, str] = field(default_factory=dict[Key, str])
     """Calls of the batch that another record of the same provider call is charged for, with the id of that record."""
+
+    def duplicates_in(self, table: str) -> frozenset[Key]:
+        """Rows of a table that were stored before."""
+        return self.duplicates.get(table, frozenset())
+
+    @property
+    def duplicate_event_ids(self) -> frozenset[Key]:
+        """Events that were stored before."""
+        return self.duplicates_in("events")
+
+    @property
+    def duplicate_start_ids(self) -> frozenset[Key]:
+        """Announced spans that were stored before."""
+        return self.duplicates_in("span_starts")
+
+    @property
+    def duplicate_content_ids(self) -> frozenset[Key]:
+        """Contents that were stored before."""
+        return self.duplicates_in("contents")
 
 
 @dataclass(frozen=True, slots=True)

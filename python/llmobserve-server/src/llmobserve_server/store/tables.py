@@ -20,11 +20,13 @@ __all__ = [
     "cost_versions",
     "dead_letters",
     "events",
+    "facts",
     "losses",
     "metadata",
     "process_reports",
     "receipts",
     "reprice_log",
+    "scores",
     "span_starts",
 ]
 
@@ -136,6 +138,52 @@ contents = Table(
     Column("redactions", Integer),
 )
 """What was said, apart from the accounting and with its own retention."""
+
+
+def _attached_columns() -> list[Column[object]]:
+    """Columns of what is said about something else: when, and where it was said."""
+    return [
+        Column("project_id", String, primary_key=True),
+        Column("event_id", String, primary_key=True),  # its own
+        Column("said_at", _TIME),
+        Column("received_at", _TIME),
+        Column("run_id", String),
+        Column("session_id", String),
+        Column("user_id", String),
+        Column("customer_id", String),
+        Column("section_path", String),
+        Column("environment", String),
+        Column("service", String),
+        Column("process_id", String),
+        Column("sequence", BigInteger),
+    ]
+
+
+scores = Table(
+    "scores",
+    metadata,
+    *_attached_columns(),
+    Column("target_type", String),  # run | session | event
+    Column("target_id", String),
+    Column("name", String),
+    Column("data_type", String),  # numeric | categorical | boolean
+    Column("value", Numeric(27, 12)),  # 1 or 0 of a boolean, NULL of a category
+    Column("label", String),
+    Column("comment", String),
+    Column("source", String),
+    Column("evaluation_id", String),  # event_id of a fact of the kind quality
+)
+"""Judgements, append-only: of several with one name and target the newest counts."""
+
+facts = Table(
+    "facts",
+    metadata,
+    *_attached_columns(),
+    Column("target_event_id", String),
+    Column("kind", String),  # routing | cache | quality | tracking
+    Column("data", JSON),
+)
+"""What is known about events beside their rows, append-only."""
 
 dead_letters = Table(
     "dead_letters",

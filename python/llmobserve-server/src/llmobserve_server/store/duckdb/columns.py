@@ -14,10 +14,12 @@ from llmobserve_server.store.tables import (
     contents,
     dead_letters,
     events,
+    facts,
     losses,
     process_reports,
     receipts,
     reprice_log,
+    scores,
     span_starts,
 )
 
@@ -38,7 +40,7 @@ def _arrow_type(kind: TypeEngine[Any]) -> Any:
     if isinstance(kind, Double):
         return pa.float64()
     if isinstance(kind, Numeric):
-        return pa.decimal128(18, 12)
+        return pa.decimal128(kind.precision, kind.scale)
     if isinstance(kind, BigInteger):
         return pa.int64()
     if isinstance(kind, Integer):
@@ -58,7 +60,10 @@ def _plan(table: Table) -> tuple[tuple[str, Any, bool], ...]:
 
 _PLANS = {
     table.name: _plan(table)
-    for table in (events, span_starts, contents, dead_letters, receipts, losses, process_reports, reprice_log)
+    for table in (
+        *(events, span_starts, contents, scores, facts),
+        *(dead_letters, receipts, losses, process_reports, reprice_log),
+    )
 }
 _SCHEMAS = {name: pa.schema([(column, kind) for column, kind, _ in plan]) for name, plan in _PLANS.items()}
 _BLANKS = {name: dict.fromkeys(schema.names) for name, schema in _SCHEMAS.items()}

@@ -14,16 +14,19 @@ from llmobserve_server.store.tables import (
     contents,
     dead_letters,
     events,
+    facts,
     losses,
     process_reports,
     receipts,
+    scores,
     span_starts,
 )
 
 __all__ = ["transaction", "write_batch"]
 
 _TABLES = {
-    table.name: table for table in (events, span_starts, contents, dead_letters, receipts, losses, process_reports)
+    table.name: table
+    for table in (events, span_starts, contents, scores, facts, dead_letters, receipts, losses, process_reports)
 }
 _FACTS = (
     "status",
@@ -58,6 +61,10 @@ _FACTS = (
     "reported_cost_usd",
     "revision",
     "notes",
+    "stream",
+    "host",
+    "transport",
+    "is_exchange",
 )
 """What a newer revision replaces. Scalars and JSON text only: DuckDB updates those in place, where a list or VARIANT
 would make it delete and insert the same key, which its log has failed to replay (duckdb issue 15836, 2025)."""
@@ -94,11 +101,7 @@ def write_batch(connection: duckdb.DuckDBPyConnection, batch: WriteBatch) -> Wri
 
     Raises duckdb.Error, or ValueError, TypeError or OverflowError for a value that does not fit its column.
     """
-    keyed = {
-        "events": _newest(batch.events),
-        "span_starts": _newest(batch.span_starts),
-        "contents": _newest(batch.contents),
-    }
+    keyed = {table: _newest(rows) for table, rows in batch.keyed().items()}
     incoming: dict[str, Sequence[Row]] = {table: list(rows.values()) for table, rows in keyed.items()}
     incoming["dead_letters"] = batch.dead_letters
     incoming["losses"] = batch.losses
@@ -153,12 +156,7 @@ def _insert_new(
         if any(keyed["events"][key].get("revision") for key in stored):
             revised = revised_keys(connection)
             stored = stored.difference(_keys(connection, _UPDATE))
-        result = WriteResult(
-            stored,
-            known.get("span_starts", frozenset()),
-            known.get("contents", frozenset()),
-            _merge(connection, keyed, revised),
-        )
+        result = WriteResult({**known, "events": stored}, _merge(connection, keyed, revised))
         _insert_receipts(connection, batch, keyed, result)
     return result
 
@@ -170,13 +168,9 @@ def _insert_receipts(
     if not batch.receipts:
         return
     repeated: Counter[tuple[str, datetime]] = Counter()
-    parts = (
-        (batch.events, keyed["events"], result.duplicate_event_ids),
-        (batch.span_starts, keyed["span_starts"], result.duplicate_start_ids),
-        (batch.contents, keyed["contents"], result.duplicate_content_ids),
-    )
-    for rows, kept, known in parts:
-        if known or len(kept) != len(rows):
+    for table, rows in batch.keyed().items():
+        known = result.duplicates_in(table)
+        if known or len(keyed[table]) != len(rows):
             repeated.update(_repeated(rows, known))
     # Two batches may have arrived in the same microsecond: the first receipt takes the count of both.
     counted = [

@@ -1,0 +1,46 @@
+-- What is said about runs, sessions and events, by their ids; the first columns are of the saying itself.
+CREATE TABLE scores (
+    project_id VARCHAR NOT NULL,
+    event_id VARCHAR NOT NULL,
+    said_at TIMESTAMP NOT NULL,
+    received_at TIMESTAMP NOT NULL,
+    run_id VARCHAR,
+    session_id VARCHAR,
+    user_id VARCHAR,
+    customer_id VARCHAR,
+    section_path VARCHAR,
+    environment VARCHAR,
+    service VARCHAR,
+    process_id VARCHAR,
+    sequence BIGINT,
+    target_type VARCHAR NOT NULL,
+    target_id VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    data_type VARCHAR NOT NULL,
+    value DECIMAL(27, 12),
+    label VARCHAR,
+    comment VARCHAR USING COMPRESSION zstd,
+    source VARCHAR NOT NULL,
+    evaluation_id VARCHAR,
+    PRIMARY KEY (project_id, event_id)
+);
+
+CREATE TABLE facts (
+    project_id VARCHAR NOT NULL,
+    event_id VARCHAR NOT NULL,
+    said_at TIMESTAMP NOT NULL,
+    received_at TIMESTAMP NOT NULL,
+    run_id VARCHAR,
+    session_id VARCHAR,
+    user_id VARCHAR,
+    customer_id VARCHAR,
+    section_path VARCHAR,
+    environment VARCHAR,
+    service VARCHAR,
+    process_id VARCHAR,
+    sequence BIGINT,
+    target_event_id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    data JSON USING COMPRESSION zstd,
+    PRIMARY KEY (project_id, event_id)
+);
