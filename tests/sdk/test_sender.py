@@ -67,7 +67,7 @@ def test_a_segment_is_removed_after_the_answer(spool: Spool) -> None:
     (headers, batch) = collector.requests[0]
     assert headers[":path"] == "/v1/events"
     assert headers["authorization"] == "Bearer lo_key"
-    assert batch["version"] == 1
+    assert batch["version"] == 2
     assert batch["source"] == SOURCE
     assert batch["batch_id"].endswith(".seg.0")
     assert abs(batch["sent_at_us"] - time.time_ns() // 1000) < 60_000_000
