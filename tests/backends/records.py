@@ -54,7 +54,8 @@ def span(name: str, **fields: Any) -> SpanEvent:
 
 
 def content(name: str, **fields: Any) -> ContentRecord:
-    return ContentRecord(event_id=name, **{"input": "hello", "output": "there", **fields})
+    given: dict[str, Any] = {"input": "hello", "output": "there", **fields}
+    return ContentRecord(event_id=name, **given)
 
 
 def score(name: str, **fields: Any) -> ScoreRecord:

@@ -121,7 +121,7 @@ def _backend(value: object) -> str:
     scheme, colon, rest = value.strip().partition(":")
     if not colon or not rest or not scheme.replace("-", "").replace("+", "").isalnum():
         raise ValueError(expected)
-    if rest.startswith("//"):
+    if "//" in rest:
         return value.strip()
     # Absolute, as for `spool_dir`.
     path, mark, query = rest.partition("?")

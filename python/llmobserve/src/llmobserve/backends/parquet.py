@@ -1,7 +1,7 @@
 """A folder of Parquet files: `parquet:DIR` writes `DIR/YYYY-MM-DD/events_*.parquet`, by the day of the start in UTC.
 
-A file appears whole or not at all: it is written below `DIR/.writing` and renamed. Its name comes from the events in
-it, so that a batch that is written again, after a kill or a failure, takes the place of the same file.
+A file appears whole or not at all: it is written elsewhere and renamed. Its name comes from the events in it, so that a
+batch that is written again, after a kill or a failure, takes the place of the same file.
 """
 
 import hashlib
@@ -22,8 +22,6 @@ __all__ = ["ParquetBackend"]
 
 _GATHER_S = 60.0
 _LONGEST_GATHER_S = 3600.0
-_WRITING = ".writing"
-"""Readers of folders pass over names that begin with a dot."""
 _LEFT_S = 3600.0
 """After that a draft is one that a killed process has left."""
 
@@ -39,6 +37,7 @@ class ParquetBackend(StorageBackend):
             import pyarrow.parquet
         except ImportError as error:
             raise ImportError(f"pip install 'llmobserve[parquet]' ({error})") from None
+        self._drafts = self._folder
         self._arrow: Any = pyarrow
         self._parquet: Any = pyarrow.parquet
         fields: list[Any] = [
@@ -48,10 +47,10 @@ class ParquetBackend(StorageBackend):
 
     def initialize(self) -> None:
         """Make the folder, and remove drafts that killed processes have left in it."""
-        drafts = self._folder / _WRITING
         try:
-            drafts.mkdir(parents=True, exist_ok=True)
-            for draft in drafts.iterdir():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._drafts = _drafts_of(self._folder)
+            for draft in self._drafts.iterdir():
                 with suppress(FileNotFoundError):
                     if now_us() / 1_000_000 - draft.stat().st_mtime > _LEFT_S:
                         draft.unlink()
@@ -90,7 +89,7 @@ class ParquetBackend(StorageBackend):
         """Raises OSError."""
         place = self._folder / day
         place.mkdir(exist_ok=True)
-        draft = self._folder / _WRITING / f"{name}.{os.getpid()}.tmp"
+        draft = self._drafts / f"{name}.{os.getpid()}.tmp"
         with draft.open("wb") as file:
             file.write(data)
             file.flush()
@@ -116,6 +115,21 @@ def _parsed(address: str) -> tuple[Path, float]:
         if settings or not 0 <= gather_s <= _LONGEST_GATHER_S:
             raise ValueError(expected)
     return Path(text), gather_s
+
+
+def _drafts_of(folder: Path) -> Path:
+    """A place for drafts from which a file can be renamed into the folder. Raises OSError.
+
+    Beside the folder, or inside where that cannot be: polars reads folders with all that is hidden in them.
+    """
+    beside = folder.with_name(f".{folder.name}.writing")
+    with suppress(OSError):
+        beside.mkdir(exist_ok=True)
+        if beside.stat().st_dev == folder.stat().st_dev and os.access(beside, os.W_OK | os.X_OK):
+            return beside
+    inside = folder / ".writing"
+    inside.mkdir(exist_ok=True)
+    return inside
 
 
 def _arrow_type(arrow: Any, kind: ColumnType) -> Any:
