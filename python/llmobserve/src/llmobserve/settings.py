@@ -31,7 +31,7 @@ Redactor = Callable[..., Any]
 INSTRUMENTORS = ("azure_speech", "claude_agent_sdk", "mongodb", "pinecone", "redis")
 """Libraries whose bytes no transport in Python moves: their own methods are hooked."""
 FRAMEWORKS: tuple[str, ...] = (
-    *("ag2", "autogen", "crewai", "dspy", "haystack", "langchain", "llama_index"),
+    *("ag2", "autogen", "crewai", "dspy", "google_adk", "haystack", "langchain", "llama_index"),
     *("mcp", "openai_agents", "pydantic_ai", "smolagents"),
 )
 """Agent frameworks and workers whose names become sections."""
@@ -67,6 +67,8 @@ class Settings:
     """Those of `FRAMEWORKS` that are on."""
     hosts: Mapping[str, str]
     """Host, with its port if it has one → name of the provider whose API it speaks."""
+    propagate_to: tuple[str, ...]
+    """Hosts, each with its port if it has one, in lower case."""
     thread_context: bool
     redact_patterns: bool = True
     redact_keys: tuple[str, ...] = ()
@@ -236,6 +238,18 @@ def _keys(value: object) -> tuple[str, ...]:
             raise ValueError(expected)
         names.append(name.strip().lower())
     return tuple(sorted(filter(None, names)))
+
+
+def _places(value: object) -> tuple[str, ...]:
+    expected = 'names of hosts such as ["billing.internal:8080"] or "billing.internal:8080,search.internal"'
+    try:
+        places = _keys(value)
+    except ValueError:
+        raise ValueError(expected) from None
+    for place in places:
+        if set("/@*?# ") & set(place):
+            raise ValueError(expected)
+    return places
 
 
 def _redactor(value: object) -> Redactor | str:
@@ -408,6 +422,17 @@ ROWS: tuple[SettingRow, ...] = (
         "Own hosts that speak a provider's API (vLLM, a company gateway): `hosts={'llm.internal:8080': 'openai'}`.",
         _hosts,
         dict,
+    ),
+    _row(
+        "propagate_to",
+        "LLMOBSERVE_PROPAGATE_TO",
+        "`host[:port]`, comma separated",
+        "none",
+        "Own services that continue the trace: `traceparent` and `baggage` (run, session, user, customer, tenant) are "
+        "added to requests to exactly these hosts ([docs/guides/propagation.md](../docs/guides/propagation.md)). Never "
+        "to providers.",
+        _places,
+        tuple,
     ),
     _row(
         "thread_context",

@@ -13,6 +13,7 @@ _AUTOGEN = (
 )
 _CREWAI = ("crewai.events.event_bus", "crewai.crew", "crewai.flow.runtime")
 _DSPY = ("dspy.primitives.module", "dspy.adapters.types.tool", "dspy.retrievers.retrieve", "dspy.evaluate.evaluate")
+_GOOGLE_ADK = ("google.adk.agents.base_agent", "google.adk.tools.base_tool", "google.adk.workflow._workflow")
 _HAYSTACK = ("haystack.tracing.tracer", "haystack.core.pipeline.pipeline")
 _LANGCHAIN = (
     "langchain_core.tracers.context",
@@ -30,6 +31,7 @@ FRAMEWORKS: tuple[Library, ...] = (
     Library("autogen_agentchat", _AUTOGEN, "llmobserve.frameworks.autogen_hooks:AutogenHooks", "autogen"),
     Library("crewai", _CREWAI, "llmobserve.frameworks.crewai_hooks:CrewaiHooks", "crewai"),
     Library("dspy", _DSPY, "llmobserve.frameworks.dspy_hooks:DspyHooks", "dspy"),
+    Library("google.adk", _GOOGLE_ADK, "llmobserve.frameworks.google_adk_hooks:GoogleAdkHooks", "google_adk"),
     Library("haystack", _HAYSTACK, "llmobserve.frameworks.haystack_hooks:HaystackHooks", "haystack"),
     Library(
         "llama_index",
