@@ -245,7 +245,7 @@ would stay locked by a thread that is not there."""
 _LOADING_S = 2.0
 """No fork is kept longer than that, come what may."""
 _current: _Observation | None = None
-_look: "Look | None" = None
+_make_look: "Callable[[], Look] | None" = None
 _ended = False
 """The application has said that nothing more is to be observed."""
 _hooked = False
@@ -297,7 +297,7 @@ def observe_wrapped() -> None:
 def _start(wanted: Settings, transport: "Transport | None", *, only_wrapped: bool) -> None:
     global _current, _ended
     observation = _Observation(wanted, _transport_maker(wanted, transport))
-    observation.recorder.look = _look
+    observation.recorder.look = None if _make_look is None else _make_look()
     try:
         rules = privacy.rules_of(wanted)
         privacy.use(rules)
@@ -406,13 +406,13 @@ def refuse(reason: str) -> None:
         observation.recorder.spool.refuse(reason)
 
 
-def look_at_calls(look: "Look") -> None:
-    """Have every call looked at before it is written, in this observation and the next."""
-    global _look
-    _look = look
+def look_at_calls(make: "Callable[[], Look]") -> None:
+    """Have every call looked at before it is written: in this observation, and in each later one by a new look."""
+    global _make_look
+    _make_look = make
     observation = _current
     if observation is not None:
-        observation.recorder.look = look
+        observation.recorder.look = make()
 
 
 def _transport_maker(settings: Settings, given: "Transport | None") -> "Callable[[], Transport]":

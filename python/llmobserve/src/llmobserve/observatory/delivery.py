@@ -4,7 +4,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmobserve import lifecycle
 from llmobserve.context import OpenSpan, Snapshot, below, end, process_run, run_of, wire_context
@@ -15,6 +15,9 @@ from llmobserve.observatory.responses import Answer, read_answer
 from llmobserve.observatory.told import MANUAL, Told, call_of
 from llmobserve.scores import score_record
 from llmobserve.wire import CallEvent, ContentRecord, FactKind, FactRecord, ScoreRecord, SpanKind, new_event_id, now_us
+
+if TYPE_CHECKING:
+    from llmobserve.recorder import Look
 
 __all__ = ["TrackedCall", "begin_matching", "counts", "deliver"]
 
@@ -44,9 +47,21 @@ def begin_matching() -> None:
     global _is_matching
     if not _is_matching:
         _is_matching = True
-        lifecycle.look_at_calls(_meet)
+        lifecycle.look_at_calls(_begin)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_matcher.after_fork)
+            os.register_at_fork(after_in_child=_after_fork)
+
+
+def _begin() -> "Look":
+    """Forget the calls of an earlier observation: what is reported now is none of them."""
+    global _matcher
+    _counts["adopted"] += _matcher.adopted
+    _matcher = Matcher()
+    return _meet
+
+
+def _after_fork() -> None:
+    _matcher.after_fork()
 
 
 def counts() -> dict[str, int]:
@@ -56,10 +71,8 @@ def counts() -> dict[str, int]:
     captured. `adopted`: those of `recorded` whose call was captured later and took their place. `cache_hits`: answers
     that needed no call. `not_observed`: reports before `observe()`, or where nothing is to be recorded.
     """
-    found = dict(_counts)
-    if _matcher.adopted:
-        found["adopted"] = _matcher.adopted
-    return found
+    found = _counts + Counter(adopted=_matcher.adopted)
+    return dict(found)
 
 
 def _meet(call: CallEvent, content: ContentRecord | None, snapshot: Snapshot) -> tuple[CallEvent, ContentRecord | None]:

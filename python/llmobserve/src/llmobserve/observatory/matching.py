@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from llmobserve.providers.call_keys import call_key
 from llmobserve.wire import CallEvent, ContentRecord, Quantity, input_tokens, output_tokens
 
 __all__ = ["Claim", "Matcher", "MergedBy"]
@@ -133,20 +134,27 @@ def _keep(calls: OrderedDict[str, _Known], known: _Known) -> None:
 
 
 def _same_id(report: CallEvent, call: CallEvent) -> MergedBy | None:
+    """The id that both have, where it is one that names a single call."""
+    name: MergedBy | None = None
+    key: str | None = None
     if report.response_id is not None and report.response_id == call.response_id:
-        return "response_id"
-    if report.request_id is not None and report.request_id == call.request_id:
-        return "request_id"
-    return None
+        name, key = "response_id", call_key(call.provider, call.operation, call.response_id, None)
+    elif report.request_id is not None and report.request_id == call.request_id:
+        name, key = "request_id", call_key(call.provider, call.operation, None, call.request_id, call.http_status)
+    return None if key is None else name
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
 
 
 def _may_be(report: _Known, known: _Known) -> bool:
     """True where nothing that is known of both speaks against it, and what was used is the same."""
     told, call = report.call, known.call
     return (
-        (report.run_id is None or known.run_id is None or report.run_id == known.run_id)
-        and (told.response_id is None or call.response_id is None)
-        and (told.request_id is None or call.request_id is None)
+        not _differ(report.run_id, known.run_id)
+        and not _differ(told.response_id, call.response_id)
+        and not _differ(told.request_id, call.request_id)
         and told.kind == call.kind
         and _same_model(told, call)
         and _same_usage(told, call)

@@ -68,8 +68,7 @@ class Provider(str, Enum):
 
 def provider_name(given: str) -> str:
     """The name of a provider on the wire: lower case with `_`, usual other names replaced."""
-    text = given.value if isinstance(given, Provider) else given
-    name = text.strip().lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+    name = given.strip().lower().replace("-", "_").replace(" ", "_").replace(".", "_")
     return _ALIASES.get(name, name) or UNKNOWN
 
 
@@ -100,5 +99,5 @@ def api_operation(provider: str, kind: str) -> str:
     if provider in PROVIDER_NAMES:
         found = [one.operation for one in load_provider(provider).endpoints if one.kind == kind]
         if found:
-            return next((name for name in _USUAL if name in found), found[0])
+            return found[0] if found[0] in _USUAL else next((name for name in _USUAL if name in found), found[0])
     return "chat.completions" if kind == "llm" else kind

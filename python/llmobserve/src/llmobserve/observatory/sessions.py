@@ -107,8 +107,8 @@ class _Teller:
         """
         with _TELL:
             told = Told(
-                model=text_of(model_name or ""),
-                provider=provider or self.provider,
+                model=_name(model_name) or "",
+                provider=_name(provider or self.provider),
                 prompt_tokens=prompt_tokens,
                 completion_tokens=completion_tokens,
                 cached_tokens=cached_tokens,
@@ -175,8 +175,8 @@ class _Teller:
         """
         with _TELL:
             told = Told(
-                model=text_of(model or ""),
-                provider=provider or self.provider,
+                model=_name(model) or "",
+                provider=_name(provider or self.provider),
                 kind=kind,
                 endpoint=endpoint,
                 usage=usage,
@@ -251,6 +251,7 @@ class Session(_Teller):
         if known.session_id is None:
             changes["session_id"] = self.session_id
         self._span, self._before = context.enter_run(self.operation_type, self.session_id, changes)
+        self._span.resume = self._before  # it may be ended by another task or thread
         self._facts = context.here().facts
 
     def end(self, success: bool = True, error: BaseException | str | None = None) -> None:
