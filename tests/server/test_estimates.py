@@ -15,8 +15,8 @@ from server.batches import PROJECT, Collector, batch, call, collector, content
 from llmobserve.pricing import price_event
 from llmobserve.wire import record_to_json
 from llmobserve_server.errors import StoreError
-from llmobserve_server.jobs.reprice.calls import call_of
 from llmobserve_server.query.event_detail import get_event
+from llmobserve_server.query.stored_call import call_of
 from llmobserve_server.query.window import Scope
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import events

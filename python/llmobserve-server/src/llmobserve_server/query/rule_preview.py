@@ -1,18 +1,18 @@
 """What a price rule would have changed: the calls of the last 30 days, priced again without it and with it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import ColumnElement, or_
 
 from llmobserve.pricing import PriceBook, PriceOverlay, PriceRequest, PriceRule, price_call
 from llmobserve.pricing.overlaid import is_concerned
-from llmobserve.wire import Cost, Quantity, Usage
+from llmobserve.wire import Cost
 from llmobserve_server.query.price_answers import PriceRuleChanges
 from llmobserve_server.query.spend import is_charged
+from llmobserve_server.query.stored_call import CALL_FACTS, call_of
 from llmobserve_server.query.window import Scope, Window, as_utc
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import events
@@ -23,14 +23,7 @@ MAX_CALLS = 20_000
 """Calls that are priced again for one answer, the newest: some seconds of work."""
 _DAYS = 30
 _MAX_NAMES = 2000
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the tables hold naive UTC)
-_US = timedelta(microseconds=1)
 _NAMES = ("provider", "request_model", "response_model")
-_FACTS = (
-    *_NAMES,
-    *("operation", "start_time", "duration_ms", "http_status", "units", "usage_source", "usage_flags", "dimensions"),
-    "reported_cost_usd",
-)
 
 
 @dataclass(slots=True)
@@ -72,7 +65,7 @@ def preview_rule(
     rows = _rows(store, Scope(scope.project_id, window), book, with_rule, always)
     sums = _Sums()
     for row in rows[:MAX_CALLS]:
-        call = _request_of(row)
+        call = PriceRequest.from_event(call_of(row))
         sums.add(price_call(call, book, overlay), price_call(call, book, with_rule))
     return PriceRuleChanges(
         time_from=as_utc(window.start),
@@ -97,7 +90,7 @@ def _rows(store: Store, scope: Scope, book: PriceBook, overlay: PriceOverlay, ru
         if not concerned:
             return []
         conditions += _among(concerned)
-    statement = scope.select(events, *(c[name] for name in _FACTS)).where(*conditions)
+    statement = scope.select(events, *(c[name] for name in CALL_FACTS)).where(*conditions)
     return store.fetch(statement.order_by(c.start_time.desc()).limit(MAX_CALLS + 1))
 
 
@@ -120,31 +113,3 @@ def _named(row: Row) -> PriceRequest:
         response_model=row["response_model"],
         at_us=0,
     )
-
-
-def _request_of(row: Row) -> PriceRequest:
-    """The facts of a stored call that decide its price."""
-    at_us = (row["start_time"] - _EPOCH) // _US
-    duration_ms = row["duration_ms"]
-    return PriceRequest(
-        provider=row["provider"] or "",
-        operation=row["operation"] or "",
-        request_model=row["request_model"],
-        response_model=row["response_model"],
-        usage=Usage(
-            units=_quantities(row["units"]),
-            source=row["usage_source"] or "unknown",
-            flags=tuple(row["usage_flags"] or ()),
-        ),
-        dimensions=row["dimensions"] or {},
-        reported_cost_usd=row["reported_cost_usd"],
-        at_us=at_us,
-        end_us=None if duration_ms is None else at_us + int(duration_ms * 1000),
-        http_status=row["http_status"],
-    )
-
-
-def _quantities(units: Mapping[str, Any] | None) -> dict[str, Quantity]:
-    return {
-        unit: quantity if isinstance(quantity, int) else Decimal(quantity) for unit, quantity in (units or {}).items()
-    }

@@ -1,32 +1,22 @@
-"""Stored calls in the order of time, a chunk at a time, as the events that they were."""
+"""Stored calls in the order of time, a chunk at a time."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_
 
-from llmobserve.wire import CallEvent, Quantity, Usage
 from llmobserve_server.query.reprice_report import RepriceFilter
 from llmobserve_server.query.spend import as_int, is_charged
+from llmobserve_server.query.stored_call import CALL_FACTS
 from llmobserve_server.query.window import Scope
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import COST_COLUMNS, events
 
-__all__ = ["ChunkReader", "Cursor", "Found", "call_of"]
+__all__ = ["ChunkReader", "Cursor", "Found"]
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the tables hold naive UTC)
-_US = timedelta(microseconds=1)
 _FIRST_SPAN = timedelta(hours=1)
 _LONGEST_SPAN = timedelta(days=400)
-_READ = (
-    *("event_id", "start_time", "revision", "kind", "provider", "operation", "request_model", "response_model"),
-    *("duration_ms", "http_status", "units", "usage_details", "usage_source", "usage_flags"),
-    *("dimensions", "reported_cost_usd"),
-    *COST_COLUMNS,
-)
+_READ = (*CALL_FACTS, *COST_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,33 +107,3 @@ def _conditions(wanted: RepriceFilter, *, with_reported: bool) -> list[ColumnEle
     if wanted.state is not None:
         conditions.append(c.cost_state == wanted.state)
     return conditions
-
-
-def call_of(row: Row) -> CallEvent:
-    """The facts of a stored call that decide its price."""
-    return CallEvent(
-        event_id=row["event_id"],
-        revision=row["revision"] or 0,
-        kind=row["kind"],
-        provider=row["provider"] or "",
-        operation=row["operation"] or "",
-        request_model=row["request_model"],
-        response_model=row["response_model"],
-        start_time_us=(row["start_time"] - _EPOCH) // _US,
-        duration_ms=row["duration_ms"],
-        http_status=row["http_status"],
-        usage=Usage(
-            units=_quantities(row["units"]),
-            details=_quantities(row["usage_details"]),
-            source=row["usage_source"] or "unknown",
-            flags=tuple(row["usage_flags"] or ()),
-        ),
-        dimensions=row["dimensions"] or {},
-        reported_cost_usd=row["reported_cost_usd"],
-    )
-
-
-def _quantities(units: Mapping[str, Any] | None) -> dict[str, Quantity]:
-    return {
-        unit: quantity if isinstance(quantity, int) else Decimal(quantity) for unit, quantity in (units or {}).items()
-    }

@@ -12,9 +12,10 @@ import msgspec
 from llmobserve.wire import CallEvent, Cost
 from llmobserve_server.errors import StoreError
 from llmobserve_server.ingest.money import add_cost
-from llmobserve_server.jobs.reprice.calls import ChunkReader, Cursor, call_of
+from llmobserve_server.jobs.reprice.calls import ChunkReader, Cursor
 from llmobserve_server.jobs.reprice.log import RepriceLog
 from llmobserve_server.query.reprice_report import Differences
+from llmobserve_server.query.stored_call import call_of
 from llmobserve_server.store.protocol import Row
 
 __all__ = ["CHUNK_CALLS", "Progress", "Stopped", "run_repricing"]
