@@ -48,6 +48,8 @@ FRAMEWORKS: tuple[Library, ...] = (
     Library("pydantic_ai", _PYDANTIC_AI, "llmobserve.frameworks.pydantic_ai_hooks:PydanticAiHooks", "pydantic_ai"),
     Library("smolagents", _SMOLAGENTS, "llmobserve.frameworks.smolagents_hooks:SmolagentsHooks", "smolagents"),
     Library("celery", ("celery.signals",), "llmobserve.frameworks.celery_hooks:CeleryHooks", "celery"),
+    Library("dramatiq", ("dramatiq.broker",), "llmobserve.frameworks.dramatiq_hooks:DramatiqHooks", "dramatiq"),
+    Library("rq", ("rq.job", "rq.worker"), "llmobserve.frameworks.rq_hooks:RqHooks", "rq"),
 )
 
 
