@@ -33,7 +33,7 @@ INSTRUMENTORS = ("azure_speech", "claude_agent_sdk", "mongodb", "pinecone", "red
 FRAMEWORKS: tuple[str, ...] = (
     *("ag2", "autogen", "crewai", "dspy", "google_adk", "haystack", "langchain", "llama_index"),
     *("mcp", "openai_agents", "pydantic_ai", "smolagents"),
-    *("celery", "dramatiq", "rq"),
+    *("arq", "celery", "dramatiq", "rq"),
 )
 """Agent frameworks and workers whose names become sections."""
 COVERED = ("anthropic", "cohere", "elevenlabs", "gemini", "openai", "stripe", "twilio", "voyage")

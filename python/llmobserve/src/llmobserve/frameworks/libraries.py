@@ -47,6 +47,7 @@ FRAMEWORKS: tuple[Library, ...] = (
     Library("agents", _OPENAI_AGENTS, "llmobserve.frameworks.openai_agents_hooks:OpenaiAgentsHooks", "openai_agents"),
     Library("pydantic_ai", _PYDANTIC_AI, "llmobserve.frameworks.pydantic_ai_hooks:PydanticAiHooks", "pydantic_ai"),
     Library("smolagents", _SMOLAGENTS, "llmobserve.frameworks.smolagents_hooks:SmolagentsHooks", "smolagents"),
+    Library("arq", ("arq.connections", "arq.worker"), "llmobserve.frameworks.arq_hooks:ArqHooks", "arq"),
     Library("celery", ("celery.signals",), "llmobserve.frameworks.celery_hooks:CeleryHooks", "celery"),
     Library("dramatiq", ("dramatiq.broker",), "llmobserve.frameworks.dramatiq_hooks:DramatiqHooks", "dramatiq"),
     Library("rq", ("rq.job", "rq.worker"), "llmobserve.frameworks.rq_hooks:RqHooks", "rq"),
