@@ -21,6 +21,8 @@ class Part(NamedTuple):
     value: str | bytes
     media_type: str | None
     """Of media `image/png`, `audio/mpeg`, or a short form: `png`, `image`. `None`: the value is text."""
+    goes_on: bool = False
+    """A piece of a streamed text, which the next one continues."""
 
 
 def parts_of(fields: Fields) -> list[Part] | None:
@@ -55,9 +57,9 @@ def fields_of(value: Any) -> Fields:
     return cast("Fields", vars(value)) if hasattr(kind, "__pydantic_fields__") else {}
 
 
-def _text(value: Any) -> Iterator[Part]:
+def _text(value: Any, *, goes_on: bool = False) -> Iterator[Part]:
     if isinstance(value, str) and value:
-        yield Part(value, None)
+        yield Part(value, None, goes_on)
 
 
 def _media(value: Any, media_type: Any, fallback: str) -> Iterator[Part]:
@@ -69,8 +71,13 @@ def _of_chat(fields: Fields) -> Iterator[Part]:
     """Chat completions and their chunks; `text` of the older completions."""
     for choice in _items(fields["choices"]):
         yield from _text(choice.get("text"))
-        message = fields_of(choice.get("message")) or fields_of(choice.get("delta"))
-        yield from _of_message(message)
+        piece = fields_of(choice.get("delta"))
+        yield from _text(piece.get("content"), goes_on=True)
+        yield from _text(piece.get("refusal"), goes_on=True)
+        yield from _text(fields_of(piece.get("audio")).get("transcript"), goes_on=True)
+        for image in _items(piece.get("images")):
+            yield from _of_block(image)
+        yield from _of_message(fields_of(choice.get("message")))
 
 
 def _of_message(message: Fields) -> Iterator[Part]:
@@ -132,16 +139,16 @@ def _of_event(fields: Fields) -> Iterator[Part]:
     """Streams say everything twice, in pieces and at the end: text is taken from the pieces, images from the end."""
     kind = fields["type"]
     if kind in {"response.output_text.delta", "response.refusal.delta"}:
-        yield from _text(fields.get("delta"))
+        yield from _text(fields.get("delta"), goes_on=True)
     elif kind == "response.completed":
         ended = fields_of(fields.get("response"))
         yield from (part for part in _of_response({"output": ended.get("output")}) if part.media_type is not None)
     elif kind == "content_block_delta":
-        yield from _text(fields_of(fields.get("delta")).get("text"))
+        yield from _text(fields_of(fields.get("delta")).get("text"), goes_on=True)
     elif kind in {"image_generation.completed", "image_edit.completed"}:
         yield from _media(fields.get("b64_json"), fields.get("output_format"), "image")
     elif kind == "transcript.text.delta":
-        yield from _text(fields.get("delta"))
+        yield from _text(fields.get("delta"), goes_on=True)
 
 
 _EVENTS = frozenset(

@@ -61,7 +61,7 @@ def _after_tag(data: Data) -> int:
 
 def _wav_facts(data: Data, start: int) -> AudioFacts:
     """RIFF chunks (Microsoft, "Multimedia Programming Interface and Data Specifications 1.0"; RF64: EBU Tech 3306)."""
-    rate = channels = per_second = per_block = None
+    rate = channels = per_block = None
     long_size: int | None = None
     code = 0
     at = start + 12
@@ -71,7 +71,7 @@ def _wav_facts(data: Data, start: int) -> AudioFacts:
             break
         size = int.from_bytes(chunk[4:8], "little")
         if chunk[:4] == b"fmt " and len(chunk) >= 24:
-            code, channels, rate, per_second, per_block = unpack_from("<HHIIH", chunk, 8)
+            code, channels, rate, _, per_block = unpack_from("<HHIIH", chunk, 8)
         elif chunk[:4] == b"ds64" and len(chunk) >= 24:
             long_size = int.from_bytes(chunk[16:24], "little")
         elif chunk[:4] == b"data":
@@ -79,11 +79,8 @@ def _wav_facts(data: Data, start: int) -> AudioFacts:
             stated = long_size if long_size is not None and size == 0xFFFFFFFF else size
             # Who streams does not know the size: 0, or the greatest number there is.
             sound = there if stated == 0 else min(stated, there)
-            seconds = None
-            if code in _PER_SAMPLE and per_block:
-                seconds = _seconds(sound // per_block, rate)
-            elif per_second:
-                seconds = round(sound / per_second, 6)
+            # Blocks of what is compressed hold more, and writers do not agree on what its count of samples means.
+            seconds = _seconds(sound // per_block, rate) if code in _PER_SAMPLE and per_block else None
             return AudioFacts("wav", rate or None, channels or None, seconds)
         at += 8 + size + (size & 1)
     return AudioFacts("wav", rate or None, channels or None)

@@ -49,7 +49,7 @@ class Measurement:
         if yields.complete:
             self.take(span, yields.joined(), args, kwargs)
         else:
-            span.attributes = {**self._custom, f"{_PREFIX}.not_measured": "more than 8 MiB or 100,000 values yielded"}
+            span.attributes = {**self._custom, f"{_PREFIX}.not_measured": "too much was yielded"}
 
     def _collect(
         self,

@@ -71,15 +71,13 @@ def _alike(one: _Frame, other: _Frame | None) -> bool:
 
 
 def _goes_on(head: bytes, first: _Frame, *, whole: bool) -> bool:
-    """True where frames of the same kind follow, or the file ends with this one."""
+    """True where frames of the same kind follow, up to the end of the file or to the tag there."""
     at, frame = 0, first
     for _ in range(_FEWEST):
         at += frame.size
-        if at >= len(head):
-            return whole
         following = _frame(head, at)
         if following is None or not _alike(first, following):
-            return False
+            return whole and len(head) - at <= _ID3V1_BYTES
         frame = following
     return True
 

@@ -87,6 +87,9 @@ def _loaded(name: str) -> object:
     if entry is None:
         raise LookupError(f"there is no collector {name!r}; there are {', '.join(CollectorRegistry.names())}")
     _refused[name] = f"the collector {name!r} cannot be loaded from {entry.value}"
-    found = entry.load()
+    try:
+        found = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise LookupError(_refused[name]) from error
     del _refused[name]
     return found

@@ -7,6 +7,7 @@ from llmobserve.monitoring.collector import MetricCollector
 from llmobserve.monitoring.data import InFile
 from llmobserve.monitoring.results import Reader, TooMuch, read
 from llmobserve.monitoring.span_context import SpanContext
+from llmobserve.monitoring.yields import Yielded
 
 __all__ = ["TextCollector"]
 
@@ -31,9 +32,9 @@ class TextCollector(MetricCollector):
         self, result: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: SpanContext
     ) -> Mapping[str, Any]:
         """The figures of all texts in the result."""
-        tally = _Tally()
+        tally = _Tally(is_stream=isinstance(result, Yielded))
         if type(result) is str:
-            tally.said(result)
+            tally.text(result)
         else:
             try:
                 read(result, tally)
@@ -45,16 +46,25 @@ class TextCollector(MetricCollector):
 class _Tally(Reader):
     """Adds up."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_stream: bool) -> None:
+        """`is_stream`: all texts are pieces of one."""
+        self._is_stream = is_stream
+        self._pieces: list[str] = []
         self._characters: int | None = None
         self._words: int | None = 0
         self._lines: int | None = 0
         self._bytes: int | None = 0
 
     def text(self, text: str) -> None:
-        self.said(text)
+        self.said(text, goes_on=False)
 
-    def said(self, text: str) -> None:
+    def said(self, text: str, *, goes_on: bool) -> None:
+        if goes_on or self._is_stream:
+            self._pieces.append(text)
+        else:
+            self._add(text)
+
+    def _add(self, text: str) -> None:
         number = len(text)
         self._characters = (self._characters or 0) + number
         words = lines = size = None
@@ -77,7 +87,7 @@ class _Tally(Reader):
         except UnicodeDecodeError:
             return
         if "\0" not in text:
-            self.said(text)
+            self.text(text)
 
     def file(self, path: str) -> None:
         try:
@@ -88,6 +98,9 @@ class _Tally(Reader):
         self.raw(content, None)
 
     def figures(self) -> Mapping[str, Any]:
+        if self._pieces:
+            self._add("".join(self._pieces))
+            self._pieces.clear()
         if self._characters is None:
             return {}
         return {"characters": self._characters, "words": self._words, "lines": self._lines, "bytes": self._bytes}
