@@ -258,9 +258,9 @@ def observe(*, transport: "Transport | None" = None, **settings: Any) -> None:
 
     All arguments are optional: `collector_url`, `backend`, `api_key`, `enabled`, `capture_content`, `spool_dir`,
     `service`, `environment`, `customer_id`, `tenant_id`, `flush_interval_ms`, `durability`, `use_instrumentors`,
-    `frameworks`, `hosts`, `redact_patterns`, `redact_keys`, `redactor`. Each can be set by an environment variable
-    instead (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them). `transport` replaces the way to
-    the collector, for tests (`llmobserve.transport.MemoryTransport`).
+    `frameworks`, `hosts`, `propagate_to`, `redact_patterns`, `redact_keys`, `redactor`. Each can be set by an
+    environment variable instead (`LLMOBSERVE_COLLECTOR_URL`, …; `python -m llmobserve.settings` lists them).
+    `transport` replaces the way to the collector, for tests (`llmobserve.transport.MemoryTransport`).
 
     Raises:
         SettingError: a setting cannot be used; the message says what to write instead.

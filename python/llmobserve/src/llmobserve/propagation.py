@@ -55,6 +55,7 @@ def headers_of(snapshot: Snapshot) -> dict[str, str]:
 
     span, facts, link = snapshot
     root = process_run() if span is None else span.root
+    root.quiet = False  # what goes on elsewhere hangs below it
     inner = root if span is None else span
     # Inside a run its own span is the parent; the trace is the one that its calls are in.
     trace_id = trace_id_of(root) if link is None else link[0]

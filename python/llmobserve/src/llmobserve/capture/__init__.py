@@ -76,7 +76,7 @@ def install(
         _only_wrapped = only_wrapped
         before = _engine
         # Without declared hosts there is nothing to check before a library comes.
-        after = make_engine() if settings.hosts or before is not None else None
+        after = make_engine() if settings.hosts or settings.propagate_to or before is not None else None
         _make_engine, _engine, _troubled = make_engine, after, troubled
         on = settings.use_instrumentors
         calling = tuple(one for one in LIBRARIES if one.instrumentor is None or one.instrumentor in on)

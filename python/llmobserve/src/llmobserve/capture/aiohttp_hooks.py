@@ -24,6 +24,7 @@ __all__ = ["AiohttpHooks"]
 _BEGIN = guarded("capture.begin")
 _ATTACH = guarded("capture.attach")
 _END = guarded("capture.end")
+_ONWARD = guarded("capture.onward")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SWITCHING_PROTOCOLS = 101
 _DECODED_BY_AIOHTTP = frozenset({"gzip", "deflate", "br", "zstd"})
@@ -92,6 +93,46 @@ class AiohttpHooks(TransportHooks):
                 detail=None if as_expected else f"{name} is not as expected",
             )
             self.report("aiohttp", health)
+        if self.engine is not None and self.engine.onward is not None:
+            self._hook_onward(module)
+
+    def _hook_onward(self, module: ModuleType) -> None:
+        """Hook the requests that a call of a session consists of: each redirect is one, with headers of its own."""
+        owner = getattr(module, "ClientRequest", None)
+        as_expected = isinstance(owner, type) and _takes(owner, "send", ("self", "conn"))
+        if isinstance(owner, type) and as_expected:
+            self.replace(owner, "send", self._wrap_send)
+        health = PatchHealth(
+            library="aiohttp",
+            version=getattr(module, "__version__", None),
+            target="ClientRequest.send",
+            state="active" if as_expected else "missing",
+            detail=None if as_expected else "send is not as expected; the trace is not handed on",
+        )
+        self.report("aiohttp", health)
+
+    def _wrap_send(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        async def send(request: Any, *args: Any, **kwargs: Any) -> Any:
+            before: dict[str, str | None] = {}
+            engine = self.engine
+            if engine is not None and engine.onward is not None and not SENDING.get():
+                with _ONWARD:
+                    url, headers = request.url, request.headers
+                    host, port = _place_of(url)
+                    said = engine.onward.additions(request.method, host, port, url.path, headers.get)
+                    before = {name: headers.get(name) for name in said}
+                    headers.update(said)
+            try:
+                return await original(request, *args, **kwargs)
+            finally:
+                # The application sees the headers of its requests, and they are as it gave them.
+                for name, value in before.items():
+                    del request.headers[name]
+                    if value is not None:
+                        request.headers[name] = value
+
+        return send
 
     def _begin(self, session: Any, method: str, target: Any, options: Mapping[str, Any]) -> Exchange | None:
         engine = self.engine
@@ -101,9 +142,7 @@ class AiohttpHooks(TransportHooks):
             url = _url(session, target)
             if url is None or url.raw_host is None:
                 return None
-            host, port = url.raw_host.lower(), url.explicit_port
-            if port is not None and url.is_default_port():
-                port = None
+            host, port = _place_of(url)
             # Most requests are none of ours: they cost no more than this look-up.
             if engine.registry.provider_for(host, port) is None or _opens_websocket(options):
                 return None
@@ -216,6 +255,12 @@ def _takes(owner: type, name: str, parameters: tuple[str, ...]) -> bool:
         return False
     names = positional_names(function)
     return names is None or names[: len(parameters)] == parameters
+
+
+def _place_of(url: Any) -> tuple[str, int | None]:
+    """Host in lower case and port; `None` where it is the usual one."""
+    port = url.explicit_port
+    return url.raw_host.lower(), None if port is not None and url.is_default_port() else port
 
 
 def _url(session: Any, target: Any) -> Any:

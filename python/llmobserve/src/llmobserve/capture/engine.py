@@ -14,6 +14,7 @@ from llmobserve.settings import Settings
 from llmobserve.wire import CallEvent, ContentRecord
 
 if TYPE_CHECKING:
+    from llmobserve.capture.onward import Onward
     from llmobserve.capture.session import Session
 
 __all__ = ["Engine", "Sink"]
@@ -21,6 +22,12 @@ __all__ = ["Engine", "Sink"]
 Sink = Callable[[CallEvent, ContentRecord | None, Snapshot], None]
 
 _BEGIN = guarded("capture.begin")
+
+
+def _onward(places: tuple[str, ...], registry: Registry) -> "Onward":
+    from llmobserve.capture.onward import Onward  # few applications name any
+
+    return Onward(places, registry)
 
 
 class UnderWay(Protocol):
@@ -52,6 +59,8 @@ class Engine:
         self.only_wrapped = only_wrapped
         self.capture_content = settings.capture_content
         self.registry = Registry(settings.hosts)
+        self.onward = _onward(settings.propagate_to, self.registry) if settings.propagate_to else None
+        """What hands the trace on to other services; `None` where the user names none."""
         self._open: dict[int, UnderWay] = {}
         self._remind = remind
         self._left_behind: deque[UnderWay] = deque()

@@ -24,6 +24,7 @@ __all__ = ["DECIDED", "EXPECTED", "USUAL_PORTS", "HttpClientHooks", "in_memory",
 
 _BEGIN = guarded("capture.begin")
 _ATTACH = guarded("capture.attach")
+_ONWARD = guarded("capture.onward")
 EXPECTED = "_llmobserve_exchange"
 """Attribute of a connection: the exchange that its next answer belongs to."""
 DECIDED = "_llmobserve_decided"
@@ -113,6 +114,8 @@ class HttpClientHooks(TransportHooks):
             is_decided = getattr(connection, DECIDED, False)
             exchange = None if is_decided else self._begin(connection, args, kwargs)
             if exchange is None:
+                if not is_decided:
+                    self._add_onward(connection)
                 return original(connection, *args, **kwargs)
             try:
                 result = original(connection, *args, **kwargs)
@@ -135,11 +138,7 @@ class HttpClientHooks(TransportHooks):
             return None
         with _BEGIN:
             lines: list[bytes] = connection._buffer
-            tunnelled = connection._tunnel_host
-            host = (tunnelled or connection.host).lower()
-            port = connection._tunnel_port if tunnelled else connection.port
-            if port == connection.default_port:
-                port = None
+            host, port = _place_of(connection)
             # Without a proxy the target is a path, and the host known: most requests go elsewhere and need no more.
             if b" /" in lines[0] and engine.registry.provider_for(host, port) is None:
                 return None
@@ -155,6 +154,26 @@ class HttpClientHooks(TransportHooks):
                 transport="http.client",
             )
         return None
+
+    def _add_onward(self, connection: Any) -> None:
+        """Hand the trace on in a request to a host that the user names."""
+        engine = self.engine
+        if engine is None or engine.onward is None or SENDING.get():
+            return
+        with _ONWARD:
+            lines: list[bytes] = connection._buffer
+            method, target = lines[0].decode("latin-1").split(" ", 2)[:2]
+            host, port, path, _ = split_target(target, *_place_of(connection))
+            present = _Request(lines[1:], "", None).headers()
+            for name, value in engine.onward.additions(method, host, port, path, present.get).items():
+                connection.putheader(name, value)
+
+
+def _place_of(connection: Any) -> tuple[str, int | None]:
+    """Host in lower case and port, through any tunnel; `None` where the port is the usual one."""
+    tunnelled = connection._tunnel_host
+    port = connection._tunnel_port if tunnelled else connection.port
+    return (tunnelled or connection.host).lower(), None if port == connection.default_port else port
 
 
 def _wrap_getresponse(original: Callable[..., Any]) -> Callable[..., Any]:

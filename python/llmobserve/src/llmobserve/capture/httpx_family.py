@@ -22,6 +22,7 @@ __all__ = ["HttpxFamily"]
 
 _BEGIN = guarded("capture.begin")
 _ATTACH = guarded("capture.attach")
+_ONWARD = guarded("capture.onward")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SWITCHING_PROTOCOLS = 101
 
@@ -105,12 +106,35 @@ class HttpxFamily(TransportHooks):
             )
         return None
 
+    def _add_onward(self, request: Any) -> Any:
+        """Hand the trace on in a request to a host that the user names; gives the headers to put back afterwards.
+
+        They are put back because a redirect takes over the headers of its request, wherever it leads.
+        """
+        engine = self.engine
+        if engine is None or engine.onward is None or SENDING.get():
+            return None
+        with _ONWARD:
+            url, headers = request.url, request.headers
+            host = url.raw_host.decode("ascii")
+            said = engine.onward.additions(request.method, host, url.port, url.path, headers.get)
+            if said:
+                request.headers = headers.copy()
+                request.headers.update(said)
+                return headers
+        return None
+
     def _wrap_sync(self, transport: str, tee: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def send(client: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
             exchange = self._begin(request, transport)
             if exchange is None:
-                return original(client, request, *args, **kwargs)
+                bare = self._add_onward(request)
+                try:
+                    return original(client, request, *args, **kwargs)
+                finally:
+                    if bare is not None:
+                        request.headers = bare
             SENDING.set(True)
             try:
                 response = original(client, request, *args, **kwargs)
@@ -129,7 +153,12 @@ class HttpxFamily(TransportHooks):
         async def send(client: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
             exchange = self._begin(request, transport)
             if exchange is None:
-                return await original(client, request, *args, **kwargs)
+                bare = self._add_onward(request)
+                try:
+                    return await original(client, request, *args, **kwargs)
+                finally:
+                    if bare is not None:
+                        request.headers = bare
             SENDING.set(True)
             try:
                 response = await original(client, request, *args, **kwargs)

@@ -23,6 +23,7 @@ __all__ = ["Urllib3Hooks"]
 
 _BEGIN = guarded("capture.begin")
 _ATTACH = guarded("capture.attach")
+_ONWARD = guarded("capture.onward")
 _TARGET = "_make_request"
 _PARAMETERS = ("self", "conn", "method", "url")
 
@@ -74,6 +75,7 @@ class Urllib3Hooks(TransportHooks):
         def _make_request(pool: Any, conn: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
             exchange = self._begin(pool, conn, method, url, kwargs)
             if exchange is None:
+                kwargs = self._with_onward(pool, method, url, kwargs)
                 try:
                     return original(pool, conn, method, url, *args, **kwargs)
                 finally:
@@ -98,9 +100,7 @@ class Urllib3Hooks(TransportHooks):
         with _BEGIN:
             # Not `SENDING`: a body that is written while it is sent may make calls of its own.
             setattr(conn, DECIDED, True)
-            host, port = pool.host.lower(), pool.port
-            if port == USUAL_PORTS.get(pool.scheme):
-                port = None
+            host, port = pool.host.lower(), _port_of(pool)
             # Without a proxy the target is a path, and the host known: most requests go elsewhere and need no more.
             if url[:1] == "/" and engine.registry.provider_for(host, port) is None:
                 return None
@@ -118,6 +118,25 @@ class Urllib3Hooks(TransportHooks):
             return exchange
         return None
 
+    def _with_onward(self, pool: Any, method: str, url: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The options, with the trace handed on where the request goes to a host that the user names."""
+        engine = self.engine
+        if engine is None or engine.onward is None or SENDING.get():
+            return options
+        with _ONWARD:
+            host, port, path, _ = split_target(url, pool.host.lower(), _port_of(pool))
+            given: Mapping[Any, Any] = options.get("headers") or {}
+            present = HeaderView([(_bytes(name), _bytes(value)) for name, value in given.items()])
+            said = engine.onward.additions(method, host, port, path, present.get)
+            if said:
+                # The application's own object stays as it is: a redirect takes it over.
+                copied: Any = getattr(given, "copy", None)
+                headers: Any = dict(given) if copied is None else copied()
+                for name, value in said.items():
+                    headers[name] = value
+                return {**options, "headers": headers}
+        return options
+
 
 def _settle(exchange: Exchange, response: Any, *, unanswered: bool) -> None:
     with _ATTACH:
@@ -133,6 +152,11 @@ def _settle(exchange: Exchange, response: Any, *, unanswered: bool) -> None:
             exchange.exhausted()
             return
     exchange.abandoned()
+
+
+def _port_of(pool: Any) -> int | None:
+    """`None` where it is the usual one."""
+    return None if pool.port == USUAL_PORTS.get(pool.scheme) else pool.port
 
 
 def _bytes(text: Any) -> bytes:
