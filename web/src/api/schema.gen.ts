@@ -510,6 +510,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/scores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scores
+         * @description Scores that were said in the time range, the newest first. The filter `q` has no meaning here.
+         */
+        get: operations["scores_api_v1_scores_get"];
+        put?: never;
+        /**
+         * Add Score
+         * @description Store a score; it is durable when this answers. The same `score_id` again changes nothing.
+         */
+        post: operations["add_score_api_v1_scores_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -802,9 +826,13 @@ export interface components {
             attributes: {
                 [key: string]: unknown;
             };
+            /** Borrowed */
+            borrowed: string[];
             /** Clock Skew Ms */
             clock_skew_ms: number | null;
             content: components["schemas"]["ContentBody"] | null;
+            /** Content Event Id */
+            content_event_id: string | null;
             /** Cost History */
             cost_history: components["schemas"]["CostVersion"][];
             /** Cost Reason */
@@ -819,8 +847,12 @@ export interface components {
             };
             /** Error Message */
             error_message: string | null;
+            /** Facts */
+            facts: components["schemas"]["FactView"][];
             /** Host */
             host: string | null;
+            /** Merged */
+            merged: components["schemas"]["TwinView"][];
             /** Metadata */
             metadata: {
                 [key: string]: string;
@@ -849,6 +881,8 @@ export interface components {
             /** Response Model */
             response_model: string | null;
             row: components["schemas"]["EventRow"];
+            /** Scores */
+            scores: components["schemas"]["ScoreView"][];
             /** Sdk */
             sdk: string | null;
             /** Sdk Version */
@@ -911,6 +945,8 @@ export interface components {
             input_tokens: number | null;
             /** Kind */
             kind: string;
+            /** Merged Into */
+            merged_into: string | null;
             /** Model */
             model: string | null;
             /** Name */
@@ -951,6 +987,30 @@ export interface components {
             type: "call" | "span";
             /** User Id */
             user_id: string | null;
+        };
+        /**
+         * FactView
+         * @description What is known of an event beside its record.
+         */
+        FactView: {
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Fact Id */
+            fact_id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "routing" | "cache" | "quality" | "tracking";
+            /**
+             * Said At
+             * Format: date-time
+             */
+            said_at: string;
+            /** Target Event Id */
+            target_event_id: string;
         };
         /**
          * FieldInfo
@@ -1063,6 +1123,33 @@ export interface components {
             store: string;
             /** Version */
             version: string;
+        };
+        /**
+         * NewScore
+         * @description A judgement of one run, session or event: exactly one of the three ids is given.
+         */
+        NewScore: {
+            /** Comment */
+            comment?: string | null;
+            /** Data Type */
+            data_type?: ("numeric" | "categorical" | "boolean") | null;
+            /** Event Id */
+            event_id?: string | null;
+            /** Name */
+            name: string;
+            /** Run Id */
+            run_id?: string | null;
+            /** Score Id */
+            score_id?: string | null;
+            /** Session Id */
+            session_id?: string | null;
+            /**
+             * Source
+             * @default application
+             */
+            source: string;
+            /** Value */
+            value: boolean | number | string;
         };
         /**
          * PriceBookDiff
@@ -1660,6 +1747,10 @@ export interface components {
             /** Nodes */
             nodes: components["schemas"]["RunNode"][];
             run: components["schemas"]["RunSummary"];
+            /** Scores */
+            scores: components["schemas"]["ScoreView"][];
+            /** Session Scores */
+            session_scores: components["schemas"]["ScoreView"][];
             /** Truncated */
             truncated: boolean;
         };
@@ -1772,6 +1863,74 @@ export interface components {
             tags: string[];
             /** User Id */
             user_id: string | null;
+        };
+        /**
+         * ScoreAdded
+         * @description What became of a score that was sent.
+         */
+        ScoreAdded: {
+            /** Score Id */
+            score_id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "accepted" | "duplicate";
+        };
+        /**
+         * ScoreList
+         * @description A page of scores, the newest first.
+         */
+        ScoreList: {
+            /** Next Cursor */
+            next_cursor: string | null;
+            /** Scores */
+            scores: components["schemas"]["ScoreView"][];
+        };
+        /**
+         * ScoreView
+         * @description A judgement of a run, a session or an event.
+         */
+        ScoreView: {
+            /** Comment */
+            comment: string | null;
+            /** Customer Id */
+            customer_id: string | null;
+            /**
+             * Data Type
+             * @enum {string}
+             */
+            data_type: "numeric" | "categorical" | "boolean";
+            /** Evaluation Id */
+            evaluation_id: string | null;
+            /** Is Current */
+            is_current: boolean;
+            /** Label */
+            label: string | null;
+            /** Name */
+            name: string;
+            /** Run Id */
+            run_id: string | null;
+            /**
+             * Said At
+             * Format: date-time
+             */
+            said_at: string;
+            /** Score Id */
+            score_id: string;
+            /** Session Id */
+            session_id: string | null;
+            /** Source */
+            source: string;
+            /** Target Id */
+            target_id: string;
+            /**
+             * Target Type
+             * @enum {string}
+             */
+            target_type: "run" | "session" | "event";
+            /** Value */
+            value: string | null;
         };
         /**
          * SequenceGap
@@ -1916,6 +2075,48 @@ export interface components {
             spend: components["schemas"]["Spend"];
             /** Time To First Token P50 Ms */
             time_to_first_token_p50_ms: number | null;
+        };
+        /**
+         * TwinView
+         * @description Another record of the same provider call.
+         */
+        TwinView: {
+            /** Cost State */
+            cost_state: string | null;
+            /** Cost Usd */
+            cost_usd: string | null;
+            /** Customer Id */
+            customer_id: string | null;
+            /** Event Id */
+            event_id: string;
+            /** Has Content */
+            has_content: boolean;
+            /** Input Tokens */
+            input_tokens: number | null;
+            /** Is Charged */
+            is_charged: boolean;
+            /** Model */
+            model: string | null;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /**
+             * Recorded By
+             * @enum {string}
+             */
+            recorded_by: "sdk" | "gateway" | "application";
+            /** Run Id */
+            run_id: string | null;
+            /** Section Path */
+            section_path: string | null;
+            /**
+             * Start Time
+             * Format: date-time
+             */
+            start_time: string;
+            /** Transport */
+            transport: string | null;
+            /** Usage Source */
+            usage_source: string | null;
         };
         /**
          * UnpricedList
@@ -3017,6 +3218,83 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scores_api_v1_scores_get: {
+        parameters: {
+            query?: {
+                target_type?: ("run" | "session" | "event") | null;
+                target_id?: string | null;
+                name?: string | null;
+                source?: string | null;
+                cursor?: string | null;
+                limit?: number;
+                /** @description Start, ISO 8601; default: 24 hours before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreList"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_score_api_v1_scores_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewScore"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreAdded"];
                 };
             };
             /** @description What is wrong and what to do */

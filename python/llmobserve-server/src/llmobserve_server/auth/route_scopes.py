@@ -31,6 +31,8 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/runs/{run_id}"): "read",
     ("GET", "/api/v1/events"): "read",
     ("GET", "/api/v1/events/{event_id}"): "read",
+    ("GET", "/api/v1/scores"): "read",
+    ("POST", "/api/v1/scores"): "ingest",
     ("GET", "/api/v1/totals"): "read",
     ("GET", "/api/v1/fields"): "read",
     ("GET", "/api/v1/health/data"): "read",

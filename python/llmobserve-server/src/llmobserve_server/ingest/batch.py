@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from llmobserve.wire import CallEvent, FactRecord, ScoreRecord, SpanEvent, Verdict
+from llmobserve_server.errors import BadRequest
 from llmobserve_server.estimates import Estimator
 from llmobserve_server.ingest.attached import fact_row, score_row
 from llmobserve_server.ingest.checks import MAX_QUANTITY, SHORT, Notes
@@ -16,7 +17,7 @@ from llmobserve_server.ingest.rows import Arrival, call_row, content_row, span_r
 from llmobserve_server.pricing import Pricer
 from llmobserve_server.store.protocol import KEYED_TABLES, WriteBatch
 
-__all__ = ["BatchRows", "PlacedRow", "batch_rows", "dead_letter"]
+__all__ = ["BatchRows", "PlacedRow", "attached_rows", "batch_rows", "dead_letter"]
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _MAX_BODY_BYTES = 64 * 1024
@@ -105,6 +106,22 @@ def batch_rows(
     _add_health(batch, envelope, arrival, unplaced)
     if batch.estimated and estimator is not None:
         estimate_again(batch, arrival, pricer, estimator)
+    return batch
+
+
+def attached_rows(record: ScoreRecord | FactRecord, project_id: str, received_us: int) -> BatchRows:
+    """The row of a score or fact that came without a batch. Raises BadRequest for one that would be rejected."""
+    received_at = _EPOCH + timedelta(microseconds=received_us)
+    sender = dict.fromkeys(("environment", "service", "process_id"))
+    arrival = Arrival(received_us, {"project_id": project_id, "received_at": received_at, **sender})
+    batch = BatchRows(project_id, "", received_at)
+    try:
+        if isinstance(record, ScoreRecord):
+            batch.scores.append((0, score_row(record, arrival)))
+        else:
+            batch.facts.append((0, fact_row(record, arrival)))
+    except Rejected as reason:
+        raise BadRequest(str(reason)) from reason
     return batch
 
 

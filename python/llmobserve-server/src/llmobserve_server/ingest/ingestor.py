@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from llmobserve.wire import BatchAnswer, now_us
-from llmobserve_server.errors import Overloaded, ServerError, StoreError
+from llmobserve.wire import BatchAnswer, FactRecord, ScoreRecord, now_us
+from llmobserve_server.errors import BadRequest, Overloaded, ServerError, StoreError
 from llmobserve_server.estimates import Estimator
-from llmobserve_server.ingest.batch import BatchRows, batch_rows
+from llmobserve_server.ingest.batch import BatchRows, attached_rows, batch_rows
 from llmobserve_server.ingest.body import BodyLimits, read_body
 from llmobserve_server.ingest.checks import MAX_QUANTITY
 from llmobserve_server.ingest.commit import Committer, Submission
@@ -26,6 +26,7 @@ _MB = 1024 * 1024
 _DECODERS = 2
 _KEPT_LATENCIES = 512
 _MAX_REASONS = 64
+_ATTACHED_BYTES = 1024
 
 
 @dataclass(slots=True)
@@ -123,6 +124,28 @@ class Ingestor:
         except ServerError as error:
             self._failed(error)
             raise
+        self._counted(answer)
+        return answer
+
+    async def attach(self, record: ScoreRecord | FactRecord, *, project_id: str) -> BatchAnswer:
+        """Store a score or fact that came without a batch; returns after the commit.
+
+        Raises:
+            BadRequest: it says nothing that can be kept.
+            Overloaded: too much is waiting; nothing was taken.
+            StoreError: the store failed; nothing was taken.
+        """
+        held = _Held(self, _ATTACHED_BYTES)
+        try:
+            submission = Submission(attached_rows(record, project_id, now_us()))
+            submission.done.add_done_callback(held.release_after)
+            self._committer.put(submission)
+        except BaseException:
+            held.release()
+            raise
+        answer = await asyncio.wrap_future(submission.done)
+        if answer.rejected:
+            raise BadRequest(answer.verdicts[0].message or "It cannot be stored.")
         self._counted(answer)
         return answer
 

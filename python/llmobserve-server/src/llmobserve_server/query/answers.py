@@ -4,10 +4,10 @@ The API passes these on as they are, and the web client's types are generated fr
 """
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from llmobserve_server.query.model import Model, Money
+from llmobserve_server.query.score_answers import FactView, ScoreView, TwinView
 
 __all__ = [
     "ContentBody",
@@ -32,22 +32,6 @@ __all__ = [
     "UnpricedList",
     "UnpricedModel",
 ]
-
-
-def _money_text(amount: Decimal) -> str:
-    """All digits that count: `0.0075`, not `0.007500000000`."""
-    text = format(amount, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-Money = Annotated[Decimal, PlainSerializer(_money_text, return_type=str, when_used="json")]
-"""US dollars, exact; a decimal string in JSON."""
-
-
-class Model(BaseModel):
-    """Base of all answers: unknown fields are errors in our own code, not silently dropped."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Spend(Model):
@@ -138,6 +122,10 @@ class RunDetail(Model):
     nodes: list[RunNode]
     truncated: bool
     """True when there are more nodes than were sent."""
+    scores: list[ScoreView]
+    """Of the run itself, by name and the newest first."""
+    session_scores: list[ScoreView]
+    """Of the session that the run belongs to."""
 
 
 class EventRow(Model):
@@ -173,6 +161,8 @@ class EventRow(Model):
     environment: str | None
     service: str | None
     tags: list[str]
+    merged_into: str | None
+    """The record that is charged in place of this one; `None` when its own cost counts."""
 
 
 class EventList(Model):
@@ -264,6 +254,16 @@ class EventDetail(Model):
     """What the collector changed or noticed (time clamped, text cut, …)."""
     cost_history: list[CostVersion]
     """Costs that were said before, the latest first; empty where the call was never priced again."""
+    merged: list[TwinView]
+    """Other records of the same provider call, the charged one first; only one of them all is charged."""
+    borrowed: list[str]
+    """What this record did not say itself and has from a merged one: `customer_id`, `section_path`, …"""
+    content_event_id: str | None
+    """The merged record whose content this is; `None` when it is the event's own, or there is none."""
+    scores: list[ScoreView]
+    """Of the event and the records that were merged with it, by name and the newest first."""
+    facts: list[FactView]
+    """So are these, in the order in which they were said."""
 
 
 class TotalsRow(Model):

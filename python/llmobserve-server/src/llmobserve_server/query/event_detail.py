@@ -1,7 +1,7 @@
-"""What is known of one event: usage, receipt, content."""
+"""What is known of one event: usage, receipt, content, what was said of it, and other records of the same call."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -9,9 +9,11 @@ from typing import Any, cast
 from sqlalchemy import Table
 
 from llmobserve_server.errors import NotFound
-from llmobserve_server.query.answers import ContentBody, CostLine, CostVersion, EventDetail
+from llmobserve_server.query.answers import ContentBody, CostLine, EventDetail
 from llmobserve_server.query.cost_history import earlier_costs
 from llmobserve_server.query.events import event_row
+from llmobserve_server.query.scores import facts_of, scores_of
+from llmobserve_server.query.twins import twins_of
 from llmobserve_server.query.window import Scope, as_utc, id_time
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import contents, events, span_starts
@@ -27,9 +29,24 @@ def get_event(store: Store, scope: Scope, event_id: str) -> EventDetail:
     row = _find(store, scope, event_id)
     if row is None:
         raise NotFound(f"There is no event {event_id[:80]!r} in this project.", field="event_id")
-    content = store.fetch(scope.unbounded().select(contents, contents).where(contents.c.event_id == event_id).limit(1))
     earlier = earlier_costs(store, scope, row, _line) if row["type"] == "call" else []
-    return _detail(row, content[0] if content else None, earlier)
+    merged = twins_of(store, scope, row)
+    event_ids = [event_id, *(twin.event_id for twin in merged)]
+    return _detail(
+        row,
+        _content_row(store, scope, [event_id, *(twin.event_id for twin in merged if twin.has_content)]),
+        cost_history=earlier,
+        merged=merged,
+        scores=scores_of(store, scope, "event", event_ids),
+        facts=facts_of(store, scope, event_ids),
+    )
+
+
+def _content_row(store: Store, scope: Scope, event_ids: Sequence[str]) -> Row | None:
+    """What was said, by the first of the records that has it."""
+    c = contents.c
+    rows = store.fetch(scope.unbounded().select(contents, contents).where(c.event_id.in_(list(event_ids))))
+    return min(rows, key=lambda row: event_ids.index(row["event_id"]), default=None)
 
 
 def _find(store: Store, scope: Scope, event_id: str) -> Row | None:
@@ -50,7 +67,7 @@ def _fetch(store: Store, scope: Scope, table: Table, event_id: str) -> Row | Non
     return rows[0] if rows else None
 
 
-def _detail(row: Row, content: Row | None, earlier: list[CostVersion]) -> EventDetail:
+def _detail(row: Row, content: Row | None, **beside: Any) -> EventDetail:
     return EventDetail(
         row=event_row(row),
         received_at=as_utc(row["received_at"]),
@@ -83,7 +100,9 @@ def _detail(row: Row, content: Row | None, earlier: list[CostVersion]) -> EventD
         sdk_version=row["sdk_version"],
         clock_skew_ms=row["clock_skew_ms"],
         notes=list(row["notes"] or ()),
-        cost_history=earlier,
+        borrowed=list(row["borrowed"] or ()),
+        content_event_id=None if content is None or content["event_id"] == row["event_id"] else content["event_id"],
+        **beside,
     )
 
 

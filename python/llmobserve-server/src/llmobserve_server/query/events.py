@@ -26,7 +26,7 @@ _ROW = (
     *("event_id", "type", "kind", "name", "run_id", "run_name", "start_time", "duration_ms", "time_to_first_token_ms"),
     *("provider", "model", "operation", "status", "http_status", "error_type", "cost_usd", "cost_state"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "stream", "agent", "section_path", "customer_id"),
-    *("session_id", "user_id", "environment", "service", "tags"),
+    *("session_id", "user_id", "environment", "service", "tags", "merged_into"),
 )
 
 
@@ -67,6 +67,7 @@ def event_row(row: Row) -> EventRow:
         environment=row["environment"],
         service=row["service"],
         tags=list(row["tags"] or ()),
+        merged_into=row["merged_into"],
     )
 
 

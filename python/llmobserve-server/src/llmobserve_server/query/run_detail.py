@@ -10,6 +10,7 @@ from llmobserve_server.errors import NotFound
 from llmobserve_server.query.answers import RunDetail, RunNode
 from llmobserve_server.query.conditions import Columns
 from llmobserve_server.query.run_summary import summaries
+from llmobserve_server.query.scores import scores_of
 from llmobserve_server.query.tree import Tree
 from llmobserve_server.query.window import Scope, id_time
 from llmobserve_server.store.protocol import Row, Store
@@ -41,7 +42,14 @@ def get_run(store: Store, scope: Scope, run_id: str, *, max_nodes: int = MAX_NOD
     start = summary.start_time.replace(tzinfo=None)
     tree = Tree(rows[:max_nodes], run_name=summary.name)
     nodes = [_node(row, start) for row in tree.nodes]
-    return RunDetail(run=summary, nodes=nodes, truncated=len(rows) > max_nodes)
+    session_id = summary.session_id
+    return RunDetail(
+        run=summary,
+        nodes=nodes,
+        truncated=len(rows) > max_nodes,
+        scores=scores_of(store, scope, "run", [run_id]),
+        session_scores=[] if session_id is None else scores_of(store, scope, "session", [session_id]),
+    )
 
 
 def latest_run_id(store: Store, scope: Scope) -> str | None:
