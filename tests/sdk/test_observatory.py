@@ -1,5 +1,6 @@
 """Explicit tracking by itself: sessions, reported calls of every kind, what is kept and what is not."""
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -274,6 +275,16 @@ def test_facts_hold_what_was_said(recorded: Captured) -> None:
     assert {(one.target_type, one.target_id) for one in recorded.scores} == {("event", tracked.event_id)}
 
 
+def test_a_fact_stays_within_bounds(recorded: Captured) -> None:
+    large: Any = "x" * 10_000
+    for _ in range(6):
+        large = {f"key {number}": large for number in range(100)}
+    Observatory("shop").track_llm_call(MINI, 1, 1, routing_decision={"chosen_model": MINI, "reason": "r", **large})
+    (fact,) = (fact for fact in recorded.facts if fact.kind == "routing")
+    assert (fact.data["chosen_model"], fact.data["reason"], fact.data["truncated"]) == (MINI, "r", True)
+    assert len(json.dumps(dict(fact.data))) < 64_000
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_what_was_said_is_kept_only_where_content_is_captured(wanted: bool) -> None:
     with captured(capture_content=wanted) as recorded:
@@ -331,6 +342,9 @@ class Hostile:
         {"prompt_tokens": "many"},
         {"prompt_tokens": float("nan"), "latency_ms": float("inf")},
         {"latency_ms": -5, "start_time": -1},
+        {"latency_ms": Decimal("NaN"), "start_time": float("nan")},
+        {"start_time": datetime.min},  # noqa: DTZ901
+        {"start_time": 1_793_534_400_000},
         {"agent_name": Hostile(), "operation": Odd.ROLE},
         {"metadata": {Hostile(): Hostile(), "deep": {"er": [{"and": {"more": {"still": 1}}}]}}},
         {"routing_decision": {"chosen_model": Hostile()}, "quality_evaluation": {"score": float("nan")}},
@@ -339,6 +353,7 @@ class Hostile:
         {"response": {"usage": 5, "object": "chat.completion"}, "provider": "openai"},
         {"provider": "", "error": Hostile()},
         {"reported_cost_usd": "a lot"},
+        {"prompt_tokens": 10**5000, "latency_ms": 10**400, "metadata": {"n": 10**5000, "d": Decimal("1e999")}},
         {"prompt": Hostile(), "response_text": b"\xff"},
     ],
 )

@@ -42,6 +42,10 @@ _LOSSES = {
         "A call could not be written as JSON, which is a defect of the SDK.",
         "`llmobserve doctor` on the sender tells of the error; upgrade, or report it.",
     ),
+    "bad_score": (
+        "The application gave a score that is none: no finite number, no name.",
+        "Look at its calls of `llmobserve.score()` and at the scores of its evaluations.",
+    ),
     "content_too_big": (
         "A prompt or answer was larger than 1 MB; the call itself was recorded.",
         "Nothing is missing from costs. Send smaller contents if they have to be seen.",

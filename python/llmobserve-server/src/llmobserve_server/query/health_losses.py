@@ -26,7 +26,7 @@ from llmobserve_server.store.tables import dead_letters, losses, receipts
 
 __all__ = ["NOT_NUMBERED", "count_records", "list_dead_letters", "list_gaps", "list_letter_groups", "list_losses"]
 
-NOT_NUMBERED = frozenset({"content_too_big", "memory_full_content", "spans_full", "spool_full_content"})
+NOT_NUMBERED = frozenset({"bad_score", "content_too_big", "memory_full_content", "spans_full", "spool_full_content"})
 """Reasons for which the SDK loses records that never had a sequence number."""
 _ON_THE_WAY = timedelta(minutes=5)
 _MAX_LOSSES = 2000

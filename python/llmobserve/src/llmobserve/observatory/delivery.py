@@ -10,9 +10,9 @@ from llmobserve import lifecycle
 from llmobserve.context import OpenSpan, Snapshot, below, end, process_run, run_of, wire_context
 from llmobserve.guard import guarded, text_of
 from llmobserve.observatory.matching import Claim, Matcher, MergedBy
-from llmobserve.observatory.models import QualityEvaluation, data_of, plain_value
+from llmobserve.observatory.models import QualityEvaluation, data_of, plain_data, plain_value
 from llmobserve.observatory.responses import Answer, read_answer
-from llmobserve.observatory.told import MANUAL, Told, call_of
+from llmobserve.observatory.told import MANUAL, Told, call_of, started_at_us
 from llmobserve.scores import score_record
 from llmobserve.wire import CallEvent, ContentRecord, FactKind, FactRecord, ScoreRecord, SpanKind, new_event_id, now_us
 
@@ -101,7 +101,7 @@ def deliver(told: Told, response: object, place: Snapshot, project: str) -> Trac
     spared = call.dimensions.get("cache") == "local_hit"
     claim: Claim | None = None
     if not spared:
-        starts = told.start_time is not None
+        starts = started_at_us(told.start_time) is not None
         claim = _matcher.claim(call, _named_run(place), now_us(), starts=starts)
     if claim is None:
         _counts["cache_hits" if spared else "recorded"] += 1
@@ -189,7 +189,7 @@ def _tracking(tracked: TrackedCall, told: Told, call: CallEvent, project: str) -
             "metadata": told.metadata or None,
             "merged_by": tracked.merged_by,
         }
-    return {name: plain_value(value) for name, value in names.items() if value is not None}
+    return plain_data(names)
 
 
 def _evaluation(event_id: str, quality: QualityEvaluation, place: Snapshot) -> list[FactRecord | ScoreRecord]:

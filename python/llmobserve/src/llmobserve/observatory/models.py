@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import Enum
 from itertools import islice
-from math import isfinite
 from typing import Any, TypeVar, cast
 
 from llmobserve.guard import text_of
@@ -20,6 +19,7 @@ __all__ = [
     "RoutingDecision",
     "data_of",
     "model_of",
+    "plain_data",
     "plain_value",
 ]
 
@@ -28,6 +28,8 @@ Number = int | float | str | Decimal
 
 _MOST = 64
 """Entries of a list or mapping that are kept."""
+_ROOM = 48_000
+"""Characters of one fact: the collector takes 64 KB of JSON."""
 _DEPTH = 4
 _WHOLE = 2**53
 M = TypeVar("M", "RoutingDecision", "CacheMetadata", "QualityEvaluation")
@@ -125,15 +127,19 @@ class QualityEvaluation:
 
 def data_of(model: object) -> dict[str, Any]:
     """The `data` of a fact: what was said, without secrets and within bounds."""
-    found: dict[str, Any] = {}
-    for spec in fields(cast("Any", model)):
-        value = getattr(model, spec.name)
-        if spec.name in {"score", "scores"} and isinstance(model, QualityEvaluation):
-            continue  # scores are records of their own
-        said = plain_value(value)
-        if said is not None and said != [] and said != {}:
-            found[spec.name] = said
-    return found
+    # Scores are records of their own.
+    without = {"score", "scores"} if isinstance(model, QualityEvaluation) else set[str]()
+    names = (spec.name for spec in fields(cast("Any", model)))
+    return plain_data({name: getattr(model, name) for name in names if name not in without})
+
+
+def plain_data(said: Mapping[str, object]) -> dict[str, Any]:
+    """The same of names that have no model. What is above 48,000 characters is left out, and `truncated` says so."""
+    plain = _Plain()
+    found = {name: plain.value(value) for name, value in said.items()}
+    if plain.left <= 0:
+        found["truncated"] = True
+    return {name: value for name, value in found.items() if value is not None and value != [] and value != {}}
 
 
 def model_of(kind: type[M], given: "M | Mapping[str, Any] | None") -> M | None:
@@ -151,32 +157,51 @@ def model_of(kind: type[M], given: "M | Mapping[str, Any] | None") -> M | None:
     return kind(**values)
 
 
-def plain_value(value: object, depth: int = 0) -> Any:
+def plain_value(value: object) -> Any:
     """A value as JSON can carry it: fractions as decimal strings, other objects as text; `None` for no number."""
-    if value is None or isinstance(value, bool):
+    return _Plain().value(value)
+
+
+class _Plain:
+    """Makes values plain until there is no room left for more."""
+
+    def __init__(self) -> None:
+        self.left = _ROOM
+
+    def value(self, value: object, depth: int = 0) -> Any:
+        self.left -= 8
+        if value is None or isinstance(value, bool) or self.left <= 0:
+            return value if isinstance(value, bool) else None
+        if isinstance(value, Enum):
+            return self.value(value.value, depth)
+        if isinstance(value, (int, float, Decimal)):
+            return _number(value)
+        if isinstance(value, Mapping) and depth < _DEPTH:
+            return self._mapping(cast("Mapping[Any, Any]", value), depth)
+        if isinstance(value, (list, tuple, set, frozenset)) and depth < _DEPTH:
+            items = islice(cast("Sequence[Any]", value), _MOST)
+            return [self.value(item, depth + 1) for item in items]
+        text = label(text_of(cast("object", value)), LONGEST_VALUE)
+        self.left -= len(text)
+        return text
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for key, item in islice(tuple(value.items()), _MOST):
+            name = label(text_of(key))
+            self.left -= len(name)
+            if item and is_secret_name(name):
+                note("label")
+                out[name] = REPLACED
+            else:
+                out[name] = self.value(item, depth + 1)
+        return out
+
+
+def _number(value: float | Decimal) -> int | str | None:
+    if isinstance(value, int) and abs(value) < _WHOLE:
         return value
-    if isinstance(value, Enum):
-        return plain_value(value.value, depth)
-    if isinstance(value, int):
-        return value if abs(value) < _WHOLE else str(value)
-    if isinstance(value, float):
-        return format(Decimal(repr(float(value))), "f") if isfinite(value) else None
-    if isinstance(value, Decimal):
-        return format(value, "f") if value.is_finite() and abs(value.adjusted()) < _MOST else None
-    if isinstance(value, Mapping) and depth < _DEPTH:
-        return _plain_mapping(cast("Mapping[Any, Any]", value), depth)
-    if isinstance(value, (list, tuple, set, frozenset)) and depth < _DEPTH:
-        return [plain_value(item, depth + 1) for item in islice(cast("Sequence[Any]", value), _MOST)]
-    return label(text_of(cast("object", value)), LONGEST_VALUE)
-
-
-def _plain_mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, item in islice(tuple(value.items()), _MOST):
-        name = label(text_of(key))
-        if item and is_secret_name(name):
-            note("label")
-            out[name] = REPLACED
-        else:
-            out[name] = plain_value(item, depth + 1)
-    return out
+    number = Decimal(repr(float(value))) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite() or abs(number.adjusted()) >= _MOST:
+        return None
+    return format(number, "f")

@@ -16,13 +16,15 @@ from llmobserve.observatory.responses import Answer
 from llmobserve.privacy import label, labels
 from llmobserve.wire import CallEvent, CallKind, ErrorInfo, Quantity, Status, Usage, new_event_id, now_us
 
-__all__ = ["MANUAL", "Told", "call_of"]
+__all__ = ["MANUAL", "Told", "call_of", "started_at_us"]
 
 MANUAL = "manual"
 """In place of a client library: the application told of the call itself."""
 _MOST_TOKENS = 2**53
 _MOST_UNITS = 64
-_LONGEST_MS = 366 * 24 * 3600 * 1000.0
+_LONGEST_MS = 366 * 24 * 3600 * 1000
+_FIRST_S, _AHEAD_S = 1_420_070_400, 24 * 3600
+"""The collector takes starts from 2015 to 24 hours ahead of its clock."""
 _REPORT = 1
 """Revision of a report: its captured call, if it comes later, has a higher one."""
 
@@ -70,7 +72,7 @@ def call_of(told: Told, answer: Answer | None, place: Snapshot) -> CallEvent:
     model = label(text_of(told.model)) if told.model else ((answer and answer.model) or "")
     provider = _provider(told, answer, model)
     status, error = _outcome(told)
-    latency_ms = _milliseconds(told.latency_ms)
+    latency_ms, start_us = _milliseconds(told.latency_ms), started_at_us(told.start_time)
     spared = told.cache is not None and told.cache.spared_the_call
     dimensions = dict(answer.dimensions) if answer is not None else {}
     dimensions |= labels(told.dimensions)
@@ -82,7 +84,7 @@ def call_of(told: Told, answer: Answer | None, place: Snapshot) -> CallEvent:
         operation=label(text_of(told.endpoint or (answer and answer.operation) or api_operation(provider, told.kind))),
         request_model=model or None,
         response_model=None if answer is None else answer.model,
-        start_time_us=_start_us(told, latency_ms),
+        start_time_us=now_us() - int((latency_ms or 0.0) * 1000) if start_us is None else start_us,
         duration_ms=latency_ms,
         time_to_first_token_ms=_milliseconds(told.time_to_first_token_ms),
         status=status,
@@ -121,20 +123,27 @@ def _outcome(told: Told) -> tuple[Status, ErrorInfo | None]:
     return "error", ErrorInfo(type="reported", message=error_message(text_of(error)))
 
 
-def _start_us(told: Told, latency_ms: float | None) -> int:
-    start = told.start_time
-    if isinstance(start, datetime):
-        return int(start.timestamp() * 1_000_000)
-    if isinstance(start, (int, float)) and isfinite(start) and start > 0:
-        return int(start * 1_000_000)
-    return now_us() - int((latency_ms or 0.0) * 1000)
+def started_at_us(given: object) -> int | None:
+    """When a call began, in microseconds since 1970, of a `datetime` or seconds; `None` for what is no recent time."""
+    seconds: float | None = None
+    if isinstance(given, datetime):
+        try:
+            seconds = given.timestamp()
+        except (ValueError, OverflowError, OSError):
+            return None
+    elif isinstance(given, (int, float)) and not isinstance(given, bool):
+        seconds = given
+    if seconds is None or not _FIRST_S <= seconds <= now_us() / 1_000_000 + _AHEAD_S:
+        return None
+    return int(seconds * 1_000_000)
 
 
 def _milliseconds(given: object) -> float | None:
     if isinstance(given, bool) or not isinstance(given, (int, float, Decimal)):
         return None
-    number = float(given)
-    return number if isfinite(number) and 0 <= number <= _LONGEST_MS else None
+    if isinstance(given, Decimal) and not given.is_finite():
+        return None
+    return float(given) if 0 <= given <= _LONGEST_MS else None
 
 
 def _id(given: object) -> str | None:
