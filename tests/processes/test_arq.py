@@ -1,4 +1,4 @@
-"""Jobs of arq belong to the run, customer and section that enqueued them, also where a worker calls `observe()` late."""
+"""Jobs of arq belong to the run, customer and section that enqueued them, however late a worker calls `observe()`."""
 
 import sys
 from pathlib import Path

@@ -113,6 +113,10 @@ TESTED: Mapping[str, tuple[str, str, str]] = {
     "pinecone.grpc": ("pinecone", "10.2", "10.2"),
     "redis": ("redis", "8.1", "8.1"),
     "pymongo": ("pymongo", "4.20", "4.20"),
+    "arq": ("arq", "0.28", "0.28"),
+    "celery": ("celery", "5.7", "5.7"),
+    "dramatiq": ("dramatiq", "2.2", "2.2"),
+    "rq": ("rq", "3.0", "3.0"),
 }
 """By import name: the distribution, the lowest and the highest version (its first two numbers) that the tests use."""
 
