@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from llmobserve.pricing import PriceRequest, price_call
@@ -171,14 +172,12 @@ def run_program(python: Path, code: str, environment: dict[str, str], *, mode: s
     """Run the program, observed; `mode` "openinference" has the instrumentors that it names at work as well."""
     # Frameworks swallow what their listeners raise: internal errors are counted and looked at instead.
     env = {**os.environ, **_QUIET, **environment, "LLMOBSERVE_RAISE_INTERNAL": "0"}
-    done = subprocess.run(
-        [python, "-I", "-c", _HEAD + code + _TAIL, mode],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    with TemporaryDirectory() as folder:
+        program = Path(folder) / "program.py"  # smolagents reads the source of tools
+        program.write_text(_HEAD + code + _TAIL, encoding="utf-8")
+        done = subprocess.run(
+            [python, "-I", program, mode], env=env, capture_output=True, text=True, timeout=240, check=False
+        )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     outcome = Outcome(*json.loads(done.stdout.splitlines()[-1]))
     assert outcome.internal_errors == {}
