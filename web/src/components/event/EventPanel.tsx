@@ -20,10 +20,7 @@ import { CostHistory } from "./CostHistory";
 import { Facts } from "./Facts";
 import { Messages } from "./Messages";
 import { Receipt } from "./Receipt";
-import { Said } from "./Said";
-import { ScoreBadges } from "./Scores";
 import { Sums } from "./Sums";
-import { CountedElsewhere, Twins } from "./Twins";
 import { unitText, Usage } from "./Usage";
 
 export interface EventPanelProps {
@@ -62,9 +59,6 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
   const tabs = [
     event.content ? { value: "messages", label: "Messages", content: <Messages content={event.content} /> } : null,
     call ? { value: "cost", label: "Usage & cost", content: <UsageAndCost event={event} zone={zone} /> } : null,
-    event.scores.length > 0 || event.facts.length > 0
-      ? { value: "said", label: "Scores & facts", content: <Said event={event} zone={zone} /> }
-      : null,
     { value: "details", label: "Details", content: <Details event={event} total={total} zone={zone} /> },
     event.usage_raw === null && Object.keys(event.attributes).length === 0
       ? null
@@ -93,7 +87,6 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
               </span>
             ) : null}
             {call ? <CostBadge state={row.cost_state} /> : null}
-            {row.merged_into === null ? null : <CountedElsewhere />}
             {!call && total && total.calls > 0 ? (
               <span className="font-semibold" title={costText(total).title}>
                 {costText(total).text}
@@ -103,7 +96,6 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
               {formatDuration(row.duration_ms)}
             </span>
           </div>
-          <ScoreBadges scores={event.scores} className="mt-1.5" />
         </div>
         <IconButton label="Close" hint="Esc" icon={<X aria-hidden className="size-4" />} onClick={onClose} />
       </header>
@@ -127,7 +119,6 @@ function UsageAndCost({ event, zone }: Pick<DetailProps, "event" | "zone">) {
   return (
     <div className="flex flex-col gap-5">
       <Receipt event={event} />
-      <Twins event={event} zone={zone} />
       <CostHistory versions={event.cost_history} zone={zone} />
       <Usage event={event} />
       <Facts facts={Object.entries(event.dimensions).map(([label, value]) => ({ label: unitText(label), value }))} />
