@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from docs.guide_page import read_page
+from wheels import ROOT
 
 import llmobserve
 from backends.conftest import Provider
@@ -303,3 +306,29 @@ def test_tests_of_applications_need_no_storage(provider: Provider) -> None:
         llmobserve.observe(backend="postgresql://127.0.0.1:1/shop")
         provider.ask()
         assert found.cost_usd == CALL_USD
+
+
+def test_the_backend_of_the_guide(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "guides" / "backends.md").read_text("utf-8")
+    (entry_points,) = re.findall(r'```toml\n\[project\.entry-points\."(.+)"\]\n(\w+) = "(.+)"\n```', text)
+    group, scheme, target = entry_points
+    site = tmp_path / "site"
+    (site / "jsonl_store.py").write_text(read_page(ROOT / "docs" / "guides" / "backends.md").files["jsonl_store.py"])
+    metadata = site / "jsonl_store-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: jsonl-store\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[{group}]\n{scheme} = {target}\n")
+    file = tmp_path / "events.jsonl"
+    llmobserve.observe(backend=f"jsonl:{file}")
+    provider.ask()
+    assert llmobserve.flush()
+    llmobserve.shutdown()
+    llmobserve.observe(backend=f"jsonl:{file}")
+    provider.ask()
+    assert llmobserve.flush()
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [event["cost_usd"] for event in events if event["type"] == "call"] == ["0.000031200000"] * 2
+    body = json.dumps(batch(call("e1"))).encode()
+    for _ in range(2):
+        storage_transport(f"jsonl:{file}").post(body)
+    assert len(file.read_text().splitlines()) == len(events) + 1

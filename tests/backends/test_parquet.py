@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,6 +17,7 @@ import polars
 import pyarrow
 import pyarrow.parquet
 import pytest
+from wheels import ROOT
 
 import llmobserve
 from backends.conftest import Provider
@@ -58,7 +61,13 @@ def files(folder: Path) -> list[str]:
 
 
 def ask_duckdb(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    return duckdb.sql(sql.format(events=f"'{folder}/*/events_*.parquet'")).fetchall()
+    return relation(sql.format(events=f"'{folder}/*/events_*.parquet'")).fetchall()
+
+
+def relation(sql: str) -> duckdb.DuckDBPyRelation:
+    found = duckdb.sql(sql)
+    assert found is not None
+    return found
 
 
 def test_files_lie_by_the_day_of_the_start_in_utc(backend: ParquetBackend, folder: Path) -> None:
@@ -104,7 +113,7 @@ def test_a_span_has_a_row_when_it_has_ended(backend: ParquetBackend, folder: Pat
 
 
 READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
-    "duckdb": lambda folder: duckdb.sql(f"from '{folder}/*/events_*.parquet'").to_arrow_table().to_pylist(),
+    "duckdb": lambda folder: relation(f"from '{folder}/*/events_*.parquet'").to_arrow_table().to_pylist(),
     "pandas": lambda folder: pandas.read_parquet(folder, dtype_backend="pyarrow").to_dict("records"),
     "polars folder": lambda folder: polars.read_parquet(folder).to_dicts(),
     "polars files": lambda folder: polars.read_parquet(folder / "*" / "events_*.parquet").to_dicts(),
@@ -144,7 +153,7 @@ def test_sums_are_exact_in_every_reader(backend: ParquetBackend, folder: Path) -
         backend.write_batch(rows(*(call(f"e{part}-{number}") for number in range(250))))
     expected = Decimal("0.0312")  # 1,000 calls of $0.0000312
     assert ask_duckdb(folder, "select sum(cost_usd), count(*) from {events}") == [(expected, 1000)]
-    assert pandas.read_parquet(folder)["cost_usd"].sum() == expected
+    assert sum(pandas.read_parquet(folder)["cost_usd"].tolist()) == expected
     assert polars.scan_parquet(folder).select(polars.col("cost_usd").sum()).collect().item() == expected
 
 
@@ -239,12 +248,32 @@ def test_a_folder_that_goes_away_is_made_again(provider: Provider, folder: Path)
     assert ask_duckdb(folder, "select count(*) from {events} where type = 'call'") == [(1,)]
 
 
+def test_nothing_else_is_imported_for_it(folder: Path) -> None:
+    """`pyarrow.array` would import pandas, which takes a second at the moment of the first write."""
+    program = f"""
+import sys
+import llmobserve
+assert "pyarrow" not in sys.modules
+from llmobserve.backends.parquet import ParquetBackend
+from backends.records import call, rows, span
+backend = ParquetBackend({f"parquet:{folder}"!r})
+backend.initialize()
+backend.write_batch(rows(call("e1"), span("s1")))
+print([name for name in ("pandas", "polars", "duckdb", "psycopg") if name in sys.modules])
+"""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
 def test_old_drafts_are_removed(folder: Path) -> None:
     drafts = folder.with_name(".events.writing")
     drafts.mkdir()
     for name, age_s in (("old.tmp", 7200), ("new.tmp", 60)):
         (drafts / name).touch()
-        os.utime(drafts / name, (time.time() - age_s,) * 2)  # noqa: TID251 (of the file system's clock)
+        os.utime(drafts / name, (time.time() - age_s, time.time() - age_s))  # noqa: TID251 (of the file system's clock)
     ParquetBackend(f"parquet:{folder}").initialize()
     assert [path.name for path in drafts.iterdir()] == ["new.tmp"]
 

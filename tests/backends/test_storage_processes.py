@@ -51,7 +51,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
                     assert pyarrow.parquet.read_table(path).num_rows > 0
 
         def ask_files(sql: str) -> list[tuple[Any, ...]]:
-            return duckdb.sql(sql.format(events=f"'{folder}/*/events_*.parquet'")).fetchall()
+            return duckdb.execute(sql.format(events=f"'{folder}/*/events_*.parquet'")).fetchall()
 
         return Storage(f"parquet:{folder}?gather_s=0", ask_files, read_all)
     server: Postgresql = request.getfixturevalue("postgresql")

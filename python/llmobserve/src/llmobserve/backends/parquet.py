@@ -7,19 +7,21 @@ batch that is written again, after a kill or a failure, takes the place of the s
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from llmobserve.backends.base import BackendError, EventRefused, StorageBackend
-from llmobserve.backends.columns import COLUMNS, SCHEMA_VERSION, ColumnType
+from llmobserve.backends.columns import COLUMNS, SCHEMA_VERSION, Column, ColumnType
 from llmobserve.wire import now_us
 
 __all__ = ["ParquetBackend"]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _GATHER_S = 60.0
 _LONGEST_GATHER_S = 3600.0
 _LEFT_S = 3600.0
@@ -73,17 +75,39 @@ class ParquetBackend(StorageBackend):
 
     def _file(self, events: Sequence[Mapping[str, Any]]) -> bytes:
         arrow = self._arrow
-        columns = [
-            arrow.array([_plain(event[column.name]) for event in events], type=field.type)
-            for column, field in zip(COLUMNS, self._schema)  # noqa: B905 (made from it)
-        ]
         buffer = arrow.BufferOutputStream()
         try:
+            columns = [
+                self._array(column, [event[column.name] for event in events], self._schema.field(column.name).type)
+                for column in COLUMNS
+            ]
             table = arrow.Table.from_arrays(columns, schema=self._schema)
             self._parquet.write_table(table, buffer, compression="zstd")
-        except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError) as error:
+        except (ValueError, TypeError, arrow.ArrowException) as error:
             raise EventRefused(str(error)) from None
         return buffer.getvalue().to_pybytes()
+
+    def _array(self, column: Column, values: list[Any], kind: Any) -> Any:
+        """A column, by way of text: `pyarrow.array` imports pandas where it is installed, which takes a second.
+
+        Seen in pyarrow 26.0.1, November 2026.
+        """
+        if column.type != "texts":
+            texts = self._texts(None if value is None else _text(value) for value in values)
+            return texts.cast(self._arrow.int64()).cast(kind) if column.type == "time" else texts.cast(kind)
+        starts: list[str | None] = []
+        words: list[str] = []
+        for value in values:
+            starts.append(None if value is None else str(len(words)))
+            words += value or ()
+        offsets = self._texts([*starts, str(len(words))]).cast(self._arrow.int32())
+        return self._arrow.ListArray.from_arrays(offsets, self._texts(words))
+
+    def _texts(self, values: Iterable[str | None]) -> Any:
+        builder = self._arrow.lib.StringBuilder()
+        for value in values:
+            builder.append(value)
+        return builder.finish()
 
     def _put(self, day: str, name: str, data: bytes) -> None:
         """Raises OSError."""
@@ -149,8 +173,15 @@ def _arrow_type(arrow: Any, kind: ColumnType) -> Any:
     }[kind]
 
 
-def _plain(value: Any) -> Any:
-    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+def _text(value: Any) -> str:
+    """As Arrow reads it again, exactly."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return str((value - _EPOCH) // timedelta(microseconds=1))
+    return f"{value:f}" if isinstance(value, Decimal) else repr(value)
 
 
 def _name(events: Sequence[Mapping[str, Any]]) -> str:
