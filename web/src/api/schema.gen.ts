@@ -1787,6 +1787,8 @@ export interface components {
             input_tokens: number | null;
             /** Kind */
             kind: string;
+            /** Merged Into */
+            merged_into: string | null;
             /** Model */
             model: string | null;
             /** Name */

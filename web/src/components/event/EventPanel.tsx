@@ -3,7 +3,7 @@
 import { X } from "lucide-react";
 
 import { useEvent } from "../../api/queries";
-import type { EventDetail } from "../../api/types";
+import type { ContentBody, EventDetail } from "../../api/types";
 import { formatUsd, formatUsdExact } from "../../lib/money";
 import { formatCount } from "../../lib/numbers";
 import { formatDuration, formatDurationExact, formatInstantExact } from "../../lib/time";
@@ -20,7 +20,10 @@ import { CostHistory } from "./CostHistory";
 import { Facts } from "./Facts";
 import { Messages } from "./Messages";
 import { Receipt } from "./Receipt";
+import { Said } from "./Said";
+import { ScoreBadges } from "./Scores";
 import { Sums } from "./Sums";
+import { CountedElsewhere, Twins } from "./Twins";
 import { unitText, Usage } from "./Usage";
 
 export interface EventPanelProps {
@@ -57,8 +60,11 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
   const { row } = event;
   const call = row.type === "call";
   const tabs = [
-    event.content ? { value: "messages", label: "Messages", content: <Messages content={event.content} /> } : null,
+    event.content ? { value: "messages", label: "Messages", content: <Exchange content={event.content} borrowed={event.content_event_id !== null} /> } : null,
     call ? { value: "cost", label: "Usage & cost", content: <UsageAndCost event={event} zone={zone} /> } : null,
+    event.scores.length > 0 || event.facts.length > 0
+      ? { value: "said", label: "Scores & facts", content: <Said event={event} zone={zone} /> }
+      : null,
     { value: "details", label: "Details", content: <Details event={event} total={total} zone={zone} /> },
     event.usage_raw === null && Object.keys(event.attributes).length === 0
       ? null
@@ -87,6 +93,7 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
               </span>
             ) : null}
             {call ? <CostBadge state={row.cost_state} /> : null}
+            {row.merged_into === null ? null : <CountedElsewhere />}
             {!call && total && total.calls > 0 ? (
               <span className="font-semibold" title={costText(total).title}>
                 {costText(total).text}
@@ -96,6 +103,7 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
               {formatDuration(row.duration_ms)}
             </span>
           </div>
+          <ScoreBadges scores={event.scores} className="mt-1.5" />
         </div>
         <IconButton label="Close" hint="Esc" icon={<X aria-hidden className="size-4" />} onClick={onClose} />
       </header>
@@ -115,10 +123,20 @@ function Detail({ event, total, zone, tab, onTab, onClose }: DetailProps) {
   );
 }
 
+function Exchange({ content, borrowed }: { content: ContentBody; borrowed: boolean }) {
+  return (
+    <>
+      {borrowed ? <p className="mb-2 text-xs text-ink-3">As another record of this call has it.</p> : null}
+      <Messages content={content} />
+    </>
+  );
+}
+
 function UsageAndCost({ event, zone }: Pick<DetailProps, "event" | "zone">) {
   return (
     <div className="flex flex-col gap-5">
       <Receipt event={event} />
+      <Twins event={event} zone={zone} />
       <CostHistory versions={event.cost_history} zone={zone} />
       <Usage event={event} />
       <Facts facts={Object.entries(event.dimensions).map(([label, value]) => ({ label: unitText(label), value }))} />

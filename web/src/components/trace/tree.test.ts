@@ -25,6 +25,7 @@ function node(id: string, parent: string | null, patch: Partial<RunNode> = {}): 
     attempt: 0,
     error_type: null,
     customer_id: null,
+    merged_into: null,
     synthetic: false,
     ...patch,
   };
@@ -136,5 +137,11 @@ describe("visibleRows", () => {
 
   it("is empty when nothing matches", () => {
     expect(visibleRows(trace, new Set(), "nowhere")).toEqual([]);
+  });
+
+  it("counts a record that is charged elsewhere in no sum", () => {
+    const twin = call("twin", "run", null, { merged_into: "other", cost_state: null, status: "error" });
+    const total = buildTrace([node("run", null), call("own", "run", "0.2"), twin]).byId.get("run")?.total;
+    expect(total).toMatchObject({ usd: 200_000_000_000n, calls: 1, unpriced: 0, input_tokens: 100, errors: 0 });
   });
 });

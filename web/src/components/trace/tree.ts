@@ -37,7 +37,11 @@ export interface Trace {
   end_ms: number;
 }
 
+const NOTHING: Rollup = { usd: 0n, calls: 0, unpriced: 0, estimated: 0, input_tokens: 0, output_tokens: 0, errors: 0 };
+
 function ownRollup(node: RunNode): Rollup {
+  // Another record of the same provider call is counted in its place.
+  if (node.merged_into) return { ...NOTHING };
   const call = node.type === "call";
   return {
     usd: node.cost_usd === null ? 0n : (parseUsd(node.cost_usd) ?? 0n),

@@ -4,13 +4,14 @@ import { Link } from "@tanstack/react-router";
 import { ChevronDown, ChevronLeft, ChevronUp } from "lucide-react";
 import { useState } from "react";
 
-import type { RunSummary } from "../../api/types";
+import type { RunDetail, RunSummary } from "../../api/types";
 import { formatUsd, formatUsdExact } from "../../lib/money";
 import { formatCount, formatTokens, plural } from "../../lib/numbers";
 import { formatDuration, formatDurationExact, formatInstantExact } from "../../lib/time";
 import { Badge } from "../../components/core/Badge";
 import { IconButton } from "../../components/core/Button";
 import { CopyButton } from "../../components/core/Copy";
+import { ScoreBadges } from "../../components/event/Scores";
 import { StatusBadge } from "../../components/run/StatusBadge";
 import type { Neighbours } from "./neighbours";
 
@@ -52,7 +53,7 @@ function contextOf(run: RunSummary): string[] {
 }
 
 export interface RunHeaderProps {
-  run: RunSummary;
+  detail: RunDetail;
   zone: string;
   /** Age of a run that still runs. */
   elapsedMs: number;
@@ -62,7 +63,8 @@ export interface RunHeaderProps {
 
 const SHOWN_BADGES = 14;
 
-export function RunHeader({ run, zone, elapsedMs, neighbours, onGo }: RunHeaderProps) {
+export function RunHeader({ detail, zone, elapsedMs, neighbours, onGo }: RunHeaderProps) {
+  const { run } = detail;
   const { spend } = run;
   const [allBadges, setAllBadges] = useState(false);
   const context = contextOf(run);
@@ -110,6 +112,8 @@ export function RunHeader({ run, zone, elapsedMs, neighbours, onGo }: RunHeaderP
           </button>
         ) : null}
       </div>
+      <ScoreBadges scores={detail.scores} label="Scores of the run" title="Run" />
+      <ScoreBadges scores={detail.session_scores} label="Scores of the session" title="Session" />
     </header>
   );
 }

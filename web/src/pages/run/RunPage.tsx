@@ -92,7 +92,7 @@ function OneRun({ runId }: { runId: string }) {
   const total = item && (item.node.type === "span" || item.children.length > 0) ? item.total : undefined;
   return (
     <div className="flex h-full min-h-0 flex-1 flex-col">
-      <RunHeader run={answer.data.run} zone={zone} elapsedMs={elapsedMs} neighbours={{ previous, next }} onGo={go} />
+      <RunHeader detail={answer.data} zone={zone} elapsedMs={elapsedMs} neighbours={{ previous, next }} onGo={go} />
       {answer.error ? (
         <StaleNotice doing="Refreshing this run" error={answer.error} onRetry={() => void answer.refetch()} />
       ) : null}

@@ -102,7 +102,7 @@ function RunFacts({ run, zone }: { run: RunSummary; zone: string }) {
 }
 
 function CallLists({ nodes, runId }: { nodes: readonly RunNode[]; runId: string }) {
-  const calls = nodes.filter((node) => node.type === "call");
+  const calls = nodes.filter((node) => node.type === "call" && node.merged_into === null);
   const dearest = calls.toSorted((a, b) => compareUsd(b.cost_usd, a.cost_usd)).slice(0, SHOWN_CALLS);
   const failed = nodes.filter((node) => node.status === "error").slice(0, SHOWN_CALLS);
   return (

@@ -112,6 +112,8 @@ class RunNode(Model):
     attempt: int
     error_type: str | None
     customer_id: str | None
+    merged_into: str | None
+    """The record that is charged in place of this one, in another run; `None` when its own cost counts."""
     synthetic: bool
 
 

@@ -116,5 +116,6 @@ def _node(row: Row, run_start: datetime) -> RunNode:
         attempt=row["attempt"] or 0,
         error_type=row["error_type"],
         customer_id=row["customer_id"],
+        merged_into=row["merged_into"],
         synthetic=bool(row.get("synthetic")),
     )
