@@ -16,9 +16,11 @@ from llmobserve.backends.delivery import BackendTransport
 from llmobserve.backends.registry import shown, transport_for
 from llmobserve.capture import PatchHealth
 from llmobserve.capture.libraries import LIBRARIES
+from llmobserve.capture.onward import provider_of
 from llmobserve.cli.coverage import client_coverage, library_coverage, uncovered
 from llmobserve.cli.self_test import self_test
 from llmobserve.frameworks.libraries import wanted
+from llmobserve.providers.registry import Registry
 from llmobserve.settings import SettingError, Settings, load
 from llmobserve.spool.directory import spool_state, statuses
 from llmobserve.transport import TransportError
@@ -148,6 +150,11 @@ def _problems(report: Mapping[str, Any]) -> Iterator[str]:
     for entry in report["libraries"]:
         if entry["state"] in {"degraded", "missing"}:
             yield f"{entry['library']} {entry['version']}: {entry['target']} is {entry['state']}: {entry['detail']}."
+    registry = Registry(report["settings"]["hosts"])
+    for place in report["settings"]["propagate_to"]:
+        provider = provider_of(place, registry)
+        if provider is not None:
+            yield f"propagate_to: {place} is a host of {provider}, to which nothing is ever added."
     for test in report["self_test"] or ():
         if not test["seen"]:
             yield f"Self-test of {test['name']} {test['version'] or ''}: {test['detail']}."
