@@ -22,6 +22,8 @@ from llmobserve.propagation import read, trace_headers
 __all__ = ["McpHooks"]
 
 _TRACE, _BAGGAGE = "traceparent", "baggage"
+_OWN_TRACE = "llmobserve/traceparent"
+"""For servers of one's own. Where OpenTelemetry is at work, mcp puts its span into `traceparent`."""
 _TOOL_CALL = "tools/call"
 
 
@@ -98,16 +100,14 @@ class McpHooks(FrameworkHooks):
         snapshot: Snapshot | None = None
         link: tuple[str, str] | None = None
         with self.guard:
-            meta: Any = request.meta
-            if here().span is None and isinstance(meta, Mapping):
-                sent = {
-                    key: value
-                    for key, value in cast("Mapping[str, Any]", meta).items()
-                    if key in (_TRACE, _BAGGAGE) and isinstance(value, str)
-                }
-                link = read(sent)[0]
+            if here().span is None and isinstance(request.meta, Mapping):
+                sent = cast("Mapping[str, Any]", request.meta)
+                said = {key: sent[key] for key in (_TRACE, _BAGGAGE) if isinstance(sent.get(key), str)}
                 # Over HTTP there is a request; else the client is the program that started this one, or is in it.
-                snapshot = imported(sent) if link is not None and request.request is None else None
+                if request.request is None:
+                    snapshot = imported(said | {_TRACE: sent[_OWN_TRACE]} if _OWN_TRACE in sent else said)
+                else:
+                    link = read(said)[0]
         if snapshot is not None:
             with attached(snapshot):
                 yield
@@ -131,6 +131,8 @@ def _with_trace(meta: Any, outside: Mapping[str, str]) -> Any:
     given: dict[str, Any] = dict(meta or {})
     if given.get(_TRACE) in (None, outside.get(_TRACE)):
         given[_TRACE] = trace_headers()[_TRACE]
+        if _BAGGAGE in given and given[_BAGGAGE] == outside.get(_BAGGAGE):
+            given[_OWN_TRACE] = given[_TRACE]
     return given
 
 
