@@ -57,6 +57,7 @@ def fill_if_empty(
     from llmobserve.wire import now_us
     from llmobserve_server.demo.generate import generate
     from llmobserve_server.demo.load import fill_store, is_empty
+    from llmobserve_server.demo.remarks import with_remarks
     from llmobserve_server.store.open import open_store
 
     settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -64,7 +65,8 @@ def fill_if_empty(
     try:
         if not add and not is_empty(store, _PROJECT):
             return None
-        batches = generate(days, scale, seed, now_us())
+        moment = now_us()
+        batches = with_remarks(generate(days, scale, seed, moment), seed, moment)
         return fill_store(store, batches, project_id=_PROJECT, settings=settings, progress=_progress())
     finally:
         store.close()
@@ -82,10 +84,12 @@ def _send(url: str, key: str | None, days: int, scale: float, seed: int, *, add:
     from llmobserve.wire import now_us
     from llmobserve_server.demo.generate import generate
     from llmobserve_server.demo.load import fill_collector
+    from llmobserve_server.demo.remarks import with_remarks
 
     if not add:
         _fail(f"Example data cannot be told from real data later. If that is fine for {url}, say --add.")
-    batches = generate(days, scale, seed, now_us())
+    moment = now_us()
+    batches = with_remarks(generate(days, scale, seed, moment), seed, moment)
     _report(fill_collector(url, batches, key=key, progress=_progress()))
 
 
