@@ -112,6 +112,13 @@ def test_a_span_has_a_row_when_it_has_ended(backend: ParquetBackend, folder: Pat
     assert len(files(folder)) == 2
 
 
+def test_of_one_batch_the_last_revision_is_there(backend: ParquetBackend, folder: Path) -> None:
+    told, found = call("e1", revision=1, response_model="gpt-9-mini"), call("e1", revision=2)
+    backend.write_batch(rows(told, content("e1"), found, call("e1", revision=0)))
+    sql = "select revision, cost_usd, input, content_truncated from {events}"
+    assert ask_duckdb(folder, sql) == [(2, CALL_USD, '"hello"', False)]
+
+
 READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
     "duckdb": lambda folder: relation(f"from '{folder}/*/events_*.parquet'").to_arrow_table().to_pylist(),
     "pandas": lambda folder: pandas.read_parquet(folder, dtype_backend="pyarrow").to_dict("records"),

@@ -1,34 +1,22 @@
 """For the tests of applications: what would have been recorded, as plain objects; no collector, no file is left."""
 
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from llmobserve import lifecycle
 from llmobserve.pricing import price_event
 from llmobserve.transport.memory import MemoryTransport
-from llmobserve.wire import (
-    CallEvent,
-    ContentRecord,
-    Context,
-    Cost,
-    ErrorInfo,
-    FactRecord,
-    ScoreRecord,
-    SpanEvent,
-    Usage,
-)
+from llmobserve.wire import CallEvent, ContentRecord, Cost, FactRecord, ScoreRecord, SpanEvent
+from llmobserve.wire.reading import record_from
 
 __all__ = ["Captured", "captured", "dollars"]
 
 R = TypeVar("R")
 
 _WAIT_S = 5.0
-_TUPLES = frozenset({"flags", "tags"})
-"""Fields that are lists on the wire."""
 
 
 class Captured:
@@ -41,8 +29,7 @@ class Captured:
     def calls(self) -> list[CallEvent]:
         """The calls in the order in which they ended, each once: by its last revision."""
         latest: dict[str, CallEvent] = {}
-        for record in self._records("call"):
-            call = _call(record)
+        for call in self._records(CallEvent):
             known = latest.get(call.event_id)
             if known is None or known.revision <= call.revision:
                 latest[call.event_id] = call
@@ -52,8 +39,7 @@ class Captured:
     def spans(self) -> list[SpanEvent]:
         """Runs and sections, each once: as it ended, or `running` when a call inside it is all that is known yet."""
         latest: dict[str, SpanEvent] = {}
-        for record in self._records("span"):
-            span = _made(SpanEvent, record, error=_error(record), context=_context(record))
+        for span in self._records(SpanEvent):
             known = latest.get(span.event_id)
             if known is None or known.status == "running":
                 latest[span.event_id] = span
@@ -62,20 +48,17 @@ class Captured:
     @property
     def contents(self) -> dict[str, ContentRecord]:
         """Prompts and answers by the `event_id` of their call, where content is captured."""
-        return {record["event_id"]: _made(ContentRecord, record) for record in self._records("content")}
+        return {content.event_id: content for content in self._records(ContentRecord)}
 
     @property
     def scores(self) -> list[ScoreRecord]:
         """What was judged, by `llmobserve.score` and by evaluations."""
-        return [
-            _made(ScoreRecord, record, context=_context(record), value=_decimal(record.get("value")))
-            for record in self._records("score")
-        ]
+        return self._records(ScoreRecord)
 
     @property
     def facts(self) -> list[FactRecord]:
         """What the application said about its calls: routing, cache, quality, tracking."""
-        return [_made(FactRecord, record, context=_context(record)) for record in self._records("fact")]
+        return self._records(FactRecord)
 
     @property
     def call(self) -> CallEvent:
@@ -128,9 +111,10 @@ class Captured:
         """Cost of one call with its receipt, by the price book of this version."""
         return price_event(call)
 
-    def _records(self, kind: str) -> list[dict[str, Any]]:
+    def _records(self, kind: type[R]) -> list[R]:
         lifecycle.flush(_WAIT_S)
-        return [record for record in self._transport.events if record["type"] == kind]
+        made = map(record_from, self._transport.events)
+        return [record for record in made if isinstance(record, kind)]
 
 
 def dollars(usd: Decimal) -> str:
@@ -153,41 +137,3 @@ def captured(**settings: Any) -> Generator[Captured]:
             yield Captured(transport)
         finally:
             lifecycle.shutdown(_WAIT_S)
-
-
-def _call(record: Mapping[str, Any]) -> CallEvent:
-    usage = record.get("usage", {})
-    return _made(
-        CallEvent,
-        record,
-        error=_error(record),
-        context=_context(record),
-        usage=_made(Usage, usage, units=_quantities(usage, "units"), details=_quantities(usage, "details")),
-        reported_cost_usd=_decimal(record.get("reported_cost_usd")),
-    )
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _quantities(usage: Mapping[str, Any], key: str) -> dict[str, int | Decimal]:
-    """Whole numbers as they are; fractional ones travel as text."""
-    return {unit: Decimal(n) if isinstance(n, str) else n for unit, n in usage.get(key, {}).items()}
-
-
-def _error(record: Mapping[str, Any]) -> ErrorInfo | None:
-    return _made(ErrorInfo, record["error"]) if "error" in record else None
-
-
-def _context(record: Mapping[str, Any]) -> Context:
-    return _made(Context, record.get("context", {}))
-
-
-def _made(kind: type[R], record: Mapping[str, Any], **given: Any) -> R:
-    """The record as an object; what the wire leaves out has its default."""
-    known = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType]
-    values = {name: value for name, value in record.items() if name in known}
-    for name in _TUPLES & values.keys():
-        values[name] = tuple(values[name])
-    return kind(**{**values, **given})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["COLUMNS", "SCHEMA_VERSION", "Column", "ColumnType", "postgresql_type", "reference_page"]
+__all__ = ["COLUMNS", "CONTENT_COLUMNS", "SCHEMA_VERSION", "Column", "ColumnType", "postgresql_type", "reference_page"]
 
 SCHEMA_VERSION = 1
 """Goes up when a column changes its meaning or goes away; columns that are added leave it as it is."""
@@ -32,6 +32,9 @@ _OF_CALL = "not a call"
 _NOT_SET = "not set"
 _NOT_KNOWN = "not known, or not a call"
 _NO_TOKENS = "the provider stated no such count, or not a call"
+
+CONTENT_COLUMNS = ("input", "output", "content_truncated", "content_redactions")
+"""What was said: a later revision that comes without leaves it as it was."""
 
 # fmt: off
 COLUMNS: tuple[Column, ...] = (

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from llmobserve.backends.base import BackendError, EventRefused, StorageBackend
-from llmobserve.backends.columns import COLUMNS, SCHEMA_VERSION, Column, ColumnType
+from llmobserve.backends.columns import COLUMNS, CONTENT_COLUMNS, SCHEMA_VERSION, Column, ColumnType
 from llmobserve.wire import now_us
 
 __all__ = ["ParquetBackend"]
@@ -62,7 +62,7 @@ class ParquetBackend(StorageBackend):
     def write_batch(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Write the events that have ended. A span that is announced has no row: its end has one."""
         days: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for event in events:
+        for event in _newest(events):
             if event["status"] != "running":
                 days[event["start_time"].date().isoformat()].append(event)
         # All are made before the first is written: where one is refused, none of the batch is there.
@@ -120,6 +120,18 @@ class ParquetBackend(StorageBackend):
             os.fsync(file.fileno())
         draft.replace(place / name)
         _sync(place)
+
+
+def _newest(events: Sequence[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """Of several revisions in one batch the last one."""
+    newest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for event in events:
+        key = event["event_id"], event["type"]
+        known = newest.get(key, event)
+        later, earlier = (event, known) if event["revision"] >= known["revision"] else (known, event)
+        said = {name: earlier[name] for name in CONTENT_COLUMNS if later[name] is None}
+        newest[key] = {**later, **said}
+    return newest.values()
 
 
 def _parsed(address: str) -> tuple[Path, float]:

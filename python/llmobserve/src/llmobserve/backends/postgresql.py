@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from llmobserve.backends.base import BackendError, EventRefused, StorageBackend
-from llmobserve.backends.columns import COLUMNS, postgresql_type
+from llmobserve.backends.columns import COLUMNS, CONTENT_COLUMNS, postgresql_type
 
 __all__ = ["PostgresqlBackend", "ddl"]
 
@@ -21,8 +21,6 @@ _LOCK = 4_747_132_590_017
 _REFUSALS = ("22", "23", "54")
 """Classes of errors that would come again: data exception, integrity constraint violation, program limit exceeded
 (PostgreSQL 18, appendix A)."""
-_KEPT = ("input", "output", "content_truncated", "content_redactions")
-"""What a later revision without content leaves as it is."""
 _INDEXES = {
     "start_time": "start_time",
     "run_id": "run_id",
@@ -149,7 +147,7 @@ def _insert() -> str:
     places = ", ".join(f"%s::{postgresql_type(column)}" for column in COLUMNS)
     newer = ", ".join(
         f"{c.name} = COALESCE(EXCLUDED.{c.name}, metric_events.{c.name})"
-        if c.name in _KEPT
+        if c.name in CONTENT_COLUMNS
         else f"{c.name} = EXCLUDED.{c.name}"
         for c in COLUMNS
         if c.name not in {"event_id", "type"}
