@@ -117,6 +117,12 @@ TESTED: Mapping[str, tuple[str, str, str]] = {
     "celery": ("celery", "5.7", "5.7"),
     "dramatiq": ("dramatiq", "2.2", "2.2"),
     "rq": ("rq", "3.0", "3.0"),
+    "agents": ("openai-agents", "0.24", "0.24"),
+    "google.adk": ("google-adk", "2.13", "2.13"),
+    "langchain_core": ("langchain-core", "1.7", "1.7"),
+    "langgraph": ("langgraph", "1.2", "1.2"),
+    "mcp": ("mcp", "2.3", "2.3"),
+    "pydantic_ai": ("pydantic-ai-slim", "2.68", "2.68"),
 }
 """By import name: the distribution, the lowest and the highest version (its first two numbers) that the tests use."""
 
