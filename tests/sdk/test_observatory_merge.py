@@ -12,7 +12,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from loopback.openai_bodies import chat_completion
+from loopback.openai_bodies import CHAT_USAGE, chat_completion
 from loopback.server import Loopback, json_answer
 
 import llmobserve
@@ -98,6 +98,18 @@ def test_an_id_names_the_captured_call_whatever_else_is_said(name: str) -> None:
                 twice = [observatory.track_llm_call("our name", 1, 1, **{name: ids[name]}) for _ in range(2)]
         assert twice == [(recorded.call.event_id, name)] * 2
         assert recorded.cost_usd == MINI_USD
+
+
+def test_an_id_that_a_server_gives_out_again_is_no_id() -> None:
+    other = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    answers = [json_answer(chat_completion(usage=usage)) for usage in (CHAT_USAGE, other)]
+    with Loopback(*answers) as server, captured(hosts={server.netloc: "vllm"}) as recorded:
+        observatory = Observatory("shop", provider="vllm")
+        with openai.OpenAI(max_retries=0, base_url=f"{server.url}/v1", api_key="none") as client:
+            first, second = (client.chat.completions.create(model=MINI, messages=PROMPT) for _ in range(2))
+        assert first.id == second.id
+        tracked = [observatory.track_llm_call(MINI, response=answer) for answer in (first, second)]
+        assert tracked == [(call.event_id, "usage") for call in recorded.calls]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Filled only while an `Observatory` exists. Bounded: the last 1,024 captured call
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -21,6 +21,9 @@ _LATEST_US = 5 * 60 * 1_000_000
 """A report without an id is made at most that long after its call has ended."""
 _SLACK_US = 1_000_000
 """By how much a start that the application measured may be off."""
+_Likeness = tuple[bool, bool, bool, float]
+_CLOSE: _Likeness = (True, True, True, -10.0)
+"""So alike that no other call is looked at: everything agrees, and the durations within 10 ms."""
 _ADOPTED = 2
 """Revision of a captured call that takes the place of a report, which has revision 1."""
 
@@ -43,7 +46,10 @@ class _Known:
     """When it was reported; `None` for a captured call."""
     starts: bool = False
     """The application said when it began."""
-    claimed: bool = False
+    tokens: "tuple[set[int], set[int]] | None" = None
+    """What may be called its tokens, in and out; worked out when it is first compared."""
+    said: "tuple[int | None, int] | None" = None
+    """Tokens in and out of a report, likewise; in is `None` where it names none."""
 
 
 class Matcher:
@@ -51,8 +57,8 @@ class Matcher:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._captured: OrderedDict[str, _Known] = OrderedDict()
-        self._reports: OrderedDict[str, _Known] = OrderedDict()
+        self._captured = _Calls()
+        self._reports = _Calls()
         self.adopted = 0
         """Captured calls that took the place of a report."""
 
@@ -69,15 +75,14 @@ class Matcher:
             # What is fetched repeatedly has an id of its own, and revisions.
             report = None if call.revision else self._reported(known)
             if report is not None:
-                del self._reports[report.call.event_id]
+                self._reports.remove(report)
                 call = replace(call, event_id=report.call.event_id, revision=_ADOPTED)
                 content = None if content is None else replace(content, event_id=call.event_id)
-                known = _Known(call, run_id, claimed=True)
+                known = _Known(call, run_id)
                 self.adopted += 1
-            before = self._captured.pop(call.event_id, None)
-            if before is not None:
-                known.claimed = before.claimed
-            _keep(self._captured, known)
+            self._captured.keep(known)
+            if report is not None:
+                self._captured.claim(known)
         return call, content
 
     def claim(self, report: CallEvent, run_id: str | None, told_at_us: int, *, starts: bool) -> Claim | None:
@@ -87,61 +92,102 @@ class Matcher:
         """
         wanted = _Known(report, run_id, told_at_us, starts)
         with self._lock:
-            found = self._by_id(report)
+            found = self._captured.with_id_of(report) or self._by_usage(wanted)
             if found is None:
-                found = self._by_usage(wanted)
-            if found is None:
-                _keep(self._reports, wanted)
+                self._reports.keep(wanted)
                 return None
             known, merged_by = found
-            known.claimed = True
+            self._captured.claim(known)
             return Claim(known.call.event_id, merged_by)
 
-    def _by_id(self, report: CallEvent) -> "tuple[_Known, MergedBy] | None":
-        for known in reversed(self._captured.values()):
-            same = _same_id(report, known.call)
-            if same is not None:
-                return known, same
-        return None
-
     def _by_usage(self, report: _Known) -> "tuple[_Known, MergedBy] | None":
-        likely = [known for known in self._candidates(report) if _may_be(report, known)]
-        if not likely:
-            return None
-        return max(likely, key=lambda known: _likeness(report.call, known.call)), "usage"
-
-    def _candidates(self, report: _Known) -> Iterator[_Known]:
         earliest_us = (report.told_at_us or 0) - _LATEST_US
-        return (known for known in self._captured.values() if not known.claimed and _end_us(known.call) >= earliest_us)
+        best: tuple[_Known, _Likeness] | None = None
+        for known in reversed(self._captured.unclaimed.values()):
+            if _end_us(known.call) >= earliest_us and _may_be(report, known):
+                likeness = _likeness(report.call, known.call)
+                if best is None or likeness > best[1]:
+                    best = known, likeness
+                if likeness >= _CLOSE:
+                    break
+        return None if best is None else (best[0], "usage")
 
     def _reported(self, known: _Known) -> _Known | None:
         """The report that a call which has just been captured is the subject of."""
         call, end_us = known.call, _end_us(known.call)
-        for report in self._reports.values():
+        same = self._reports.with_id_of(call)
+        if same is not None:
+            return same[0]
+        for report in reversed(self._reports.unclaimed.values()):
             told_at_us = report.told_at_us or 0
-            if _same_id(report.call, call) is not None:
-                return report
-            in_time = call.start_time_us <= told_at_us and end_us - told_at_us <= _LATEST_US
-            if in_time and _may_be(report, known):
+            if told_at_us < call.start_time_us:
+                return None  # as are all before it
+            if end_us - told_at_us <= _LATEST_US and _may_be(report, known):
                 return report
         return None
 
 
-def _keep(calls: OrderedDict[str, _Known], known: _Known) -> None:
-    calls[known.call.event_id] = known
-    if len(calls) > _MOST:
-        calls.popitem(last=False)
+class _Calls:
+    """The last calls of one kind, by event id and by the ids that the provider gave them."""
+
+    def __init__(self) -> None:
+        self._all: OrderedDict[str, _Known] = OrderedDict()
+        self._with_id: dict[tuple[MergedBy, str], _Known] = {}
+        self.unclaimed: OrderedDict[str, _Known] = OrderedDict()
+        """Oldest first."""
+
+    def keep(self, known: _Known) -> None:
+        """Add a call. Another revision of one that was claimed is claimed as well."""
+        event_id = known.call.event_id
+        before = self._all.get(event_id)
+        if before is None or event_id in self.unclaimed:
+            self.unclaimed[event_id] = known
+        if before is not None:
+            self._forget_ids(before)
+        self._all[event_id] = known
+        for key in _ids(known.call):
+            self._with_id[key] = known
+        if len(self._all) > _MOST:
+            self.remove(next(iter(self._all.values())))
+
+    def remove(self, known: _Known) -> None:
+        """Forget a call."""
+        self._all.pop(known.call.event_id, None)
+        self.claim(known)
+        self._forget_ids(known)
+
+    def _forget_ids(self, known: _Known) -> None:
+        for key in _ids(known.call):
+            if self._with_id.get(key) is known:
+                del self._with_id[key]
+
+    def claim(self, known: _Known) -> None:
+        """From here on it is found by its id only."""
+        self.unclaimed.pop(known.call.event_id, None)
+
+    def with_id_of(self, call: CallEvent) -> "tuple[_Known, MergedBy] | None":
+        """The call that has an id of this one, where it is an id that names a single call."""
+        for key in _ids(call):
+            known = self._with_id.get(key)
+            if known is not None and _names_one(known.call, key[0]) and _names_one(call, key[0]):
+                return known, key[0]
+        return None
 
 
-def _same_id(report: CallEvent, call: CallEvent) -> MergedBy | None:
-    """The id that both have, where it is one that names a single call."""
-    name: MergedBy | None = None
-    key: str | None = None
-    if report.response_id is not None and report.response_id == call.response_id:
-        name, key = "response_id", call_key(call.provider, call.operation, call.response_id, None)
-    elif report.request_id is not None and report.request_id == call.request_id:
-        name, key = "request_id", call_key(call.provider, call.operation, None, call.request_id, call.http_status)
-    return None if key is None else name
+def _ids(call: CallEvent) -> "list[tuple[MergedBy, str]]":
+    found: list[tuple[MergedBy, str]] = []
+    if call.response_id is not None:
+        found.append(("response_id", call.response_id))
+    if call.request_id is not None:
+        found.append(("request_id", call.request_id))
+    return found
+
+
+def _names_one(call: CallEvent, by: MergedBy) -> bool:
+    """True where this id of a call is that of no other call."""
+    if by == "response_id":
+        return call_key(call.provider, call.operation, call.response_id, None) is not None
+    return call_key(call.provider, call.operation, None, call.request_id, call.http_status) is not None
 
 
 def _differ(one: str | None, other: str | None) -> bool:
@@ -156,8 +202,8 @@ def _may_be(report: _Known, known: _Known) -> bool:
         and not _differ(told.response_id, call.response_id)
         and not _differ(told.request_id, call.request_id)
         and told.kind == call.kind
+        and _same_usage(report, known)
         and _same_model(told, call)
-        and _same_usage(told, call)
         and (not report.starts or _overlap(told, call))
     )
 
@@ -172,15 +218,18 @@ def _bare(model: str | None) -> str | None:
     return model.lower().rpartition("/")[2] if model else None
 
 
-def _same_usage(told: CallEvent, call: CallEvent) -> bool:
+def _same_usage(report: _Known, known: _Known) -> bool:
+    told, call = report.call, known.call
     units, used = told.usage.units, call.usage.units
     if not units:
         # A refused request: it has used nothing, and says so by its state.
         return told.status == "error" and call.status != "ok" and not any(used.values())
-    if units == used or not _is_stated(call):
-        return True
-    ins, outs = _inputs(used), _outputs(used, call.usage.details)
-    return input_tokens(units) in ins and (output_tokens(units) or 0) in (outs or {0})
+    if report.said is None:
+        report.said = input_tokens(units), output_tokens(units) or 0
+    if known.tokens is None:
+        known.tokens = _inputs(used), _outputs(used, call.usage.details)
+    (into, out_of), (ins, outs) = report.said, known.tokens
+    return (into in ins and out_of in outs) or units == used or not _is_stated(call)
 
 
 def _is_stated(call: CallEvent) -> bool:
@@ -204,9 +253,9 @@ def _inputs(units: Mapping[str, Quantity]) -> set[int]:
 
 
 def _outputs(units: Mapping[str, Quantity], details: Mapping[str, Quantity]) -> set[int]:
-    """What may be called the output tokens: with or without those of reasoning. Empty where there are none at all."""
-    whole = output_tokens(units)
-    return set() if whole is None else {whole, whole - int(details.get("reasoning_tokens", 0))}
+    """What may be called the output tokens: with or without those of reasoning."""
+    whole = output_tokens(units) or 0
+    return {whole, whole - int(details.get("reasoning_tokens", 0))}
 
 
 def _overlap(told: CallEvent, call: CallEvent) -> bool:
@@ -220,7 +269,7 @@ def _end_us(call: CallEvent) -> int:
     return call.start_time_us + int((call.duration_ms or 0) * 1000)
 
 
-def _likeness(told: CallEvent, call: CallEvent) -> tuple[bool, bool, bool, float, int]:
+def _likeness(told: CallEvent, call: CallEvent) -> _Likeness:
     """Larger for the more likely of several."""
     apart = 0.0 if told.duration_ms is None else abs(told.duration_ms - (call.duration_ms or 0))
     return (
@@ -228,5 +277,4 @@ def _likeness(told: CallEvent, call: CallEvent) -> tuple[bool, bool, bool, float
         told.provider == call.provider,
         told.context.parent_span_id == call.context.parent_span_id,
         -apart,
-        _end_us(call),
     )
