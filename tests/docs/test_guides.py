@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from e2e.collector import Collector, wait_until
-from wheels import ROOT, uv
+from frameworks.environments import Environments, environments_in
+from wheels import ROOT
 
 from docs.guide_page import Page, TreeLine, matches, read_page
 from llmobserve.demo_provider import DemoProvider
 
 PAGES = {path.stem: read_page(path) for path in sorted((ROOT / "docs" / "guides").glob("*.md"))}
-SDK = ROOT / "python" / "llmobserve"
 _COMMAND_S = 120
 
 
@@ -29,24 +29,23 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
-    """Folders of programs by what they need; a page that needs what another did uses its environment."""
-    return {(): Path(sys.executable).parent}
-
-
-def programs_for(needs: tuple[str, ...], environments: dict[tuple[str, ...], Path], folder: Path) -> Path:
-    if needs not in environments:
-        uv("venv", "--quiet", "--python", sys.executable, folder)
-        uv("pip", "install", "--quiet", "--python", folder / "bin" / "python", SDK, *needs)
-        environments[needs] = folder / "bin"
-    return environments[needs]
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
+    """Environments of pages that need more than the development environment has."""
+    return environments_in(tmp_path_factory.getbasetemp())
 
 
 def run(page: Page, programs: Path, folder: Path, environment: dict[str, str]) -> None:
     for name, text in page.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    env = {**os.environ, **environment, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+    # Some libraries write into the home directory.
+    env = {
+        **os.environ,
+        **environment,
+        "HOME": str(folder),
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONUNBUFFERED": "1",
+    }
     for command in page.commands:
         done = subprocess.run(
             ["bash", "-c", command.line],
@@ -82,12 +81,10 @@ def tree(collector: Collector, run_id: str) -> list[TreeLine]:
     "name",
     [pytest.param(name, marks=pytest.mark.packaging if page.needs else ()) for name, page in PAGES.items()],
 )
-def test_page(
-    name: str, collector: Collector, environments: dict[tuple[str, ...], Path], own_directories: Path, tmp_path: Path
-) -> None:
+def test_page(name: str, collector: Collector, environments: Environments, tmp_path: Path) -> None:
     page = PAGES[name]
     assert page.commands, "a page of the guide has a program and what it prints"
-    programs = programs_for(page.needs, environments, own_directories.parent / f"environment-{name}")
+    programs = (environments.python_with(page.needs) if page.needs else Path(sys.executable)).parent
     before = {row["run_id"] for row in collector.get("runs", limit=200)["runs"]}
     with DemoProvider() as provider:
         environment = {**provider.environment(), "LLMOBSERVE_COLLECTOR_URL": collector.url}

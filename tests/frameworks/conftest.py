@@ -2,10 +2,10 @@
 
 import pytest
 
-from frameworks.environments import Environments
+from frameworks.environments import Environments, environments_in
 
 
 @pytest.fixture(scope="session")
 def environments(tmp_path_factory: pytest.TempPathFactory) -> Environments:
     """Environments by their packages."""
-    return Environments(tmp_path_factory.mktemp("frameworks"))
+    return environments_in(tmp_path_factory.getbasetemp())

@@ -1,11 +1,12 @@
 """Environments of the tests of frameworks: as few as can have the current releases beside each other."""
 
+import functools
 import sys
 from pathlib import Path
 
 from wheels import ROOT, uv
 
-__all__ = ["OPENAI_2", "OPENAI_3", "Environments"]
+__all__ = ["OPENAI_2", "OPENAI_3", "Environments", "environments_in"]
 
 OPENAI_2 = (
     "crewai==1.15.30",
@@ -63,3 +64,14 @@ class Environments:
             uv("pip", "install", "--quiet", "--python", python, ROOT / "python" / "llmobserve", *packages)
             self._made[packages] = python
         return self._made[packages]
+
+    def python_with(self, needs: tuple[str, ...]) -> Path:
+        """The interpreter of an environment that has these packages, perhaps among others."""
+        shared = next((packages for packages in (OPENAI_2, OPENAI_3) if set(needs) <= set(packages)), needs)
+        return self.python(shared)
+
+
+@functools.cache
+def environments_in(folder: Path) -> Environments:
+    """Those of one session of the tests: the tests of frameworks and of the guide share them."""
+    return Environments(folder)

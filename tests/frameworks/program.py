@@ -173,6 +173,7 @@ def run_program(python: Path, code: str, environment: dict[str, str], *, mode: s
     # Frameworks swallow what their listeners raise: internal errors are counted and looked at instead.
     env = {**os.environ, **_QUIET, **environment, "LLMOBSERVE_RAISE_INTERNAL": "0"}
     with TemporaryDirectory() as folder:
+        env["HOME"] = folder  # some write there
         program = Path(folder) / "program.py"  # smolagents reads the source of tools
         program.write_text(_HEAD + code + _TAIL, encoding="utf-8")
         done = subprocess.run(
