@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import count
 from typing import Any, NamedTuple, cast
 
@@ -20,6 +20,7 @@ from llmobserve.guard import guarded, text_of
 from llmobserve.privacy import label, labels
 from llmobserve.span_ids import event_id_of, span_id_of, trace_id_from
 from llmobserve.wire import Context, SpanKind, Status
+from llmobserve.wire.values import value_class
 
 __all__ = [
     "Facts",
@@ -42,7 +43,7 @@ _RUN_BIT = 1 << 63
 """Set in the number of the run that an outermost section stands for; plain numbers stay below it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class
 class Facts:
     """What the application said about the work at hand. `None` = not said."""
 

@@ -14,6 +14,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_CALLER = frozenset({b"traceparent", b"baggage"})
 _TAKEN = "llmobserve"
 """Key of a scope whose request is a run already: an application mounted in it may have the middleware too."""
 
@@ -60,7 +61,7 @@ class LLMObserveMiddleware:
             options,
             scope,
             method=scope["method"],
-            headers=scope["headers"],
+            caller=[pair for pair in scope["headers"] if pair[0] in _CALLER],
             route=lambda: template_of(scope, outer_app, root_path),
             labels=await options.labels_async(scope) if options.askers else {},
         )

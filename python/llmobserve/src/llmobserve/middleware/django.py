@@ -12,6 +12,7 @@ from llmobserve.context import put
 from llmobserve.guard import guarded, text_of
 from llmobserve.middleware.options import Options
 from llmobserve.middleware.request_run import RequestRun, begin
+from llmobserve.middleware.wsgi import CALLER
 from llmobserve.settings import SettingError
 
 __all__ = ["Middleware"]
@@ -80,10 +81,7 @@ class Middleware:
             self._options,
             request,
             method=request.method,
-            headers=[
-                ("traceparent", request.META.get("HTTP_TRACEPARENT", "")),
-                ("baggage", request.META.get("HTTP_BAGGAGE", "")),
-            ],
+            caller=[(name, request.META[key]) for key, name in CALLER if key in request.META],
             route=lambda: _template_of(request),
             labels=labels,
         )

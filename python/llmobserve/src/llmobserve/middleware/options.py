@@ -65,11 +65,12 @@ class Options:
         for name, ask in self.askers:
             with _LABEL:
                 value = ask(request)
-                if isawaitable(value):
+                if value is None:
+                    continue
+                if type(value) is not str and isawaitable(value):
                     _close(value)
                     raise TypeError(f"{name}: a coroutine function cannot be used here")
-                if value is not None:
-                    found[name] = text_of(value)
+                found[name] = text_of(value)
         return found
 
     async def labels_async(self, request: Any) -> dict[str, str]:
@@ -78,7 +79,7 @@ class Options:
         for name, ask in self.askers:
             with _LABEL:
                 value = ask(request)
-                if isawaitable(value):
+                if type(value) is not str and isawaitable(value):
                     value = await value
                 if value is not None:
                     found[name] = text_of(value)

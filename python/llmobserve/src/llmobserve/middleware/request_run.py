@@ -10,7 +10,7 @@ from typing import Any
 from llmobserve.context import OpenSpan, Snapshot, end, here, outer_span, put, trace_id_of
 from llmobserve.guard import guarded
 from llmobserve.middleware.options import Options
-from llmobserve.propagation import Headers, read
+from llmobserve.propagation import read
 
 __all__ = ["RequestRun", "begin", "relabel"]
 
@@ -69,24 +69,27 @@ def begin(
     request: Any,
     *,
     method: str,
-    headers: Headers,
+    caller: list[tuple[str | bytes, str | bytes]],
     route: Callable[[], str | None],
     labels: dict[str, str],
 ) -> RequestRun | None:
     """Begin the run of a request; `None` when that fails, and the request is handled without one.
 
-    `route` tells the template of the route, `None` while it is not found; `labels` whom the request is for.
+    `caller` are the headers `traceparent` and `baggage`, those that are there. `route` tells the template of the route,
+    `None` while it is not found; `labels` whom the request is for.
     """
     with _BEGIN:
         before = here()
         link: tuple[str, str] | None = None
-        said: dict[str, str] = {}
-        with _HEADERS:
-            link, baggage = read(headers)
-            said.update(options.believed(request, baggage))
-        said.update(labels)
-        run_id, run_name = said.pop("run_id", None), said.pop("run_name", None)
-        facts = replace(before.facts, **said, run_id=run_id, run_name=run_name)
+        said = labels
+        if caller:
+            with _HEADERS:
+                link, baggage = read(caller)
+                said = {**options.believed(request, baggage), **labels}
+        facts = before.facts
+        run_id = said.get("run_id")
+        if said or facts.run_id is not None:
+            facts = replace(facts, **{"run_id": None, "run_name": None, **said})
         shown = method if method in _METHODS else _OTHER_METHOD
         attributes: dict[str, Any] = {"http.request.method": shown}
         # In a run of the caller it is a part of that run.

@@ -8,11 +8,13 @@ from llmobserve.guard import guarded
 from llmobserve.middleware.options import Ask, Options
 from llmobserve.middleware.request_run import RequestRun, begin
 
-__all__ = ["TAKEN", "LLMObserveMiddleware"]
+__all__ = ["CALLER", "TAKEN", "LLMObserveMiddleware"]
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
+CALLER = (("HTTP_TRACEPARENT", "traceparent"), ("HTTP_BAGGAGE", "baggage"))
+"""Keys of an environ that tell of the caller, with the names of their headers."""
 TAKEN = "llmobserve.run"
 """Key of an environ whose request is a run already."""
 _WHOLE, _STATUS = guarded("middleware.body"), guarded("middleware.status")
@@ -55,10 +57,7 @@ class LLMObserveMiddleware:
             options,
             environ,
             method=environ["REQUEST_METHOD"],
-            headers=[
-                ("traceparent", environ.get("HTTP_TRACEPARENT", "")),
-                ("baggage", environ.get("HTTP_BAGGAGE", "")),
-            ],
+            caller=[(name, environ[key]) for key, name in CALLER if key in environ],
             route=lambda: _template_of(environ),
             labels=options.labels(environ) if options.askers else {},
         )
