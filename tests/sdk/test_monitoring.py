@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import inspect
+import threading
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from llmobserve.context import suppress
 from llmobserve.demo_provider import DemoProvider
 from llmobserve.monitoring import registry
 from llmobserve.monitoring.measuring import Measurement
+from llmobserve.monitoring.text_metrics import TextCollector
 from llmobserve.testing import Captured, captured
 from llmobserve.wire import SpanEvent
 
@@ -395,6 +397,33 @@ def test_calls_inside_are_below_the_step(monkeypatch: pytest.MonkeyPatch) -> Non
             assert recorded.call.context.parent_span_id == step(recorded).context.span_id
             assert recorded.call.context.section_path == "step:ask"
     assert step(recorded).attributes == HELLO
+
+
+def test_short_texts_are_measured_by_another_thread(recorded: Captured) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    class Watched(TextCollector):
+        def measure(self, result: Any) -> Mapping[str, Any]:
+            seen.append((len(result), threading.current_thread() is threading.main_thread()))
+            return super().measure(result)
+
+    @monitor_llm("ask", collectors=[Watched])
+    def answer(length: int) -> str:
+        return "a" * length
+
+    @monitor_llm("both", collectors=[Watched, Arguments])
+    def both() -> str:
+        return "a"
+
+    # The first call makes the collector; a long text is not kept; another collector may look at what can change.
+    lengths = [1, 2, 16_384, 16_385]
+    for length in lengths:
+        answer(length)
+    both()
+    both()
+    found = [span.attributes["metrics.text.characters"] for span in recorded.spans if span.kind == "step"]
+    assert found == [*lengths, 1, 1]
+    assert sorted(seen) == [(1, True), (1, True), (1, True), (2, False), (16_384, False), (16_385, True)]
 
 
 def test_nothing_is_measured_where_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,18 +5,17 @@ from typing import Any
 
 from llmobserve.monitoring.audio_facts import AudioFacts
 from llmobserve.monitoring.audio_header import facts_of, facts_of_raw
-from llmobserve.monitoring.collector import MetricCollector
 from llmobserve.monitoring.data import Data
 from llmobserve.monitoring.media import MediaReader, same, total
+from llmobserve.monitoring.result_collector import ResultCollector
 from llmobserve.monitoring.results import TooMuch, read
-from llmobserve.monitoring.span_context import SpanContext
 
 __all__ = ["AudioCollector"]
 
 _MOST_CHANNELS = 8
 
 
-class AudioCollector(MetricCollector):
+class AudioCollector(ResultCollector):
     """`count`, `seconds`, `sample_rate_hz`, `channels`, `bytes` and `format`.
 
     `seconds` and `bytes` are sums; `sample_rate_hz`, `channels` and `format` are left out where the sounds differ, and
@@ -25,14 +24,14 @@ class AudioCollector(MetricCollector):
     their sample rate is beside them. Nothing where there is no sound.
     """
 
+    later = frozenset({bytes, type(None)})  # a `str` may be the path of a file, which may be gone
+
     @property
     def metric_type(self) -> str:
         """`audio`."""
         return "audio"
 
-    def collect(
-        self, result: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: SpanContext
-    ) -> Mapping[str, Any]:
+    def measure(self, result: Any) -> Mapping[str, Any]:
         """The figures of all sounds in the result."""
         reader = _Sounds()
         try:

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmobserve.image_header import area_of, format_of
-from llmobserve.monitoring.collector import MetricCollector
 from llmobserve.monitoring.data import Data
 from llmobserve.monitoring.media import MediaReader, same, total
+from llmobserve.monitoring.result_collector import ResultCollector
 from llmobserve.monitoring.results import TooMuch, read
-from llmobserve.monitoring.span_context import SpanContext
 
 __all__ = ["ImageCollector"]
 
@@ -19,7 +18,7 @@ _CHANNELS = frozenset({1, 3, 4})
 """Grey, colours, colours with transparency."""
 
 
-class ImageCollector(MetricCollector):
+class ImageCollector(ResultCollector):
     """`count`, `pixels`, `width`, `height`, `bytes` and `format`.
 
     `pixels` and `bytes` are sums; `width`, `height` and `format` are left out where the images differ, and every
@@ -28,14 +27,14 @@ class ImageCollector(MetricCollector):
     of such with channels. Nothing where there is no image.
     """
 
+    later = frozenset({bytes, type(None)})  # a `str` may be the path of a file, which may be gone
+
     @property
     def metric_type(self) -> str:
         """`image`."""
         return "image"
 
-    def collect(
-        self, result: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: SpanContext
-    ) -> Mapping[str, Any]:
+    def measure(self, result: Any) -> Mapping[str, Any]:
         """The figures of all images in the result."""
         reader = _Images()
         try:

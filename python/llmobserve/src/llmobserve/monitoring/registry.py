@@ -9,7 +9,7 @@ from llmobserve.monitoring.collector import MetricCollector
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["CollectorRegistry"]
+__all__ = ["CollectorRegistry", "prepare"]
 
 _GROUP = "llmobserve.collectors"
 _BUILT_IN = {
@@ -51,11 +51,7 @@ class CollectorRegistry:
         known = _registered.get(name)
         if known is not None:
             return known
-        if name in _BUILT_IN:
-            module, attribute = _BUILT_IN[name]
-            found: object = getattr(import_module(module), attribute)
-        else:
-            found = _loaded(name)
+        found = _built_in(name) if name in _BUILT_IN else _loaded(name)
         if not _is_collector(found):
             raise LookupError(f"the collector {name!r} is no subclass of MetricCollector")
         return _registered.setdefault(name, found)
@@ -64,6 +60,17 @@ class CollectorRegistry:
     def names() -> list[str]:
         """All names that can be used, in order."""
         return sorted({*_BUILT_IN, *_registered, *_found()})
+
+
+def prepare(name: str) -> None:
+    """Load a built-in collector, so that the first call that it measures does not have to."""
+    if name in _BUILT_IN:
+        _built_in(name)
+
+
+def _built_in(name: str) -> object:
+    module, attribute = _BUILT_IN[name]
+    return getattr(import_module(module), attribute)
 
 
 def _is_collector(value: object) -> TypeGuard[type[MetricCollector]]:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llmobserve.monitoring.collector import MetricCollector
 from llmobserve.monitoring.data import InFile
+from llmobserve.monitoring.result_collector import ResultCollector
 from llmobserve.monitoring.results import Reader, TooMuch, read
-from llmobserve.monitoring.span_context import SpanContext
 from llmobserve.monitoring.yields import Yielded
 
 __all__ = ["TextCollector"]
@@ -16,21 +15,21 @@ _LONGEST = 1_000_000
 _MEDIA = ("image/", "audio/", "video/")
 
 
-class TextCollector(MetricCollector):
+class TextCollector(ResultCollector):
     """`characters` (code points), `words` (between white space), `lines` and `bytes` (of UTF-8).
 
     Of more than one text the sum. Nothing where there is no text. Of a text above 1,000,000 characters `words` and
     `lines` are left out, and `bytes` where it is not all ASCII; `bytes` and files above that are not read.
     """
 
+    later = frozenset({str, bytes, type(None)})
+
     @property
     def metric_type(self) -> str:
         """`text`."""
         return "text"
 
-    def collect(
-        self, result: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: SpanContext
-    ) -> Mapping[str, Any]:
+    def measure(self, result: Any) -> Mapping[str, Any]:
         """The figures of all texts in the result."""
         tally = _Tally(is_stream=isinstance(result, Yielded))
         if type(result) is str:
