@@ -22,11 +22,20 @@ used = sorted(set(sys.modules) - before)
 strangers = [name for name in used if name.partition(".")[0] not in {*sys.stdlib_module_names, "llmobserve"}]
 print(json.dumps({"imported": imported, "used": used, "strangers": strangers}))
 """
+MISSING = """
+import re, llmobserve
+for address in ("parquet:events", "postgresql://127.0.0.1/events"):
+    try:
+        llmobserve.observe(backend=address)
+    except ValueError as error:
+        print(re.search(r"pip install '(.+?)'", str(error))[1])
+"""
 EVERY_MODULE = """
 import importlib, pkgutil, llmobserve
 for found in pkgutil.walk_packages(llmobserve.__path__, "llmobserve."):
-    importlib.import_module(found.name)
-    print(found.name)
+    if found.name != "llmobserve.pytest_plugin":  # which pytest itself loads
+        importlib.import_module(found.name)
+        print(found.name)
 """
 
 
@@ -68,6 +77,8 @@ def test_works_alone_in_a_clean_environment(
 
     modules = output(python, "-c", EVERY_MODULE).split()
     assert {"llmobserve.capture.engine", "llmobserve.transport.http", "llmobserve.cli.doctor"} <= set(modules)
+
+    assert output(python, "-c", MISSING).split() == ["llmobserve[parquet]", "llmobserve[postgresql]"]
 
     command = place / "bin" / "llmobserve"
     assert subprocess.run([command, "--version"], capture_output=True, check=True).stdout == b"llmobserve 1.0.0\n"
