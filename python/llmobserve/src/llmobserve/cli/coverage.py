@@ -123,6 +123,13 @@ TESTED: Mapping[str, tuple[str, str, str]] = {
     "langgraph": ("langgraph", "1.2", "1.2"),
     "mcp": ("mcp", "2.3", "2.3"),
     "pydantic_ai": ("pydantic-ai-slim", "2.68", "2.68"),
+    "ag2": ("ag2", "1.2", "1.2"),
+    "autogen_agentchat": ("autogen-agentchat", "0.7", "0.7"),
+    "crewai": ("crewai", "1.15", "1.15"),
+    "dspy": ("dspy", "3.4", "3.4"),
+    "haystack": ("haystack-ai", "3.4", "3.4"),
+    "llama_index": ("llama-index-core", "0.14", "0.14"),
+    "smolagents": ("smolagents", "1.26", "1.26"),
 }
 """By import name: the distribution, the lowest and the highest version (its first two numbers) that the tests use."""
 
