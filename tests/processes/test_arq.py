@@ -7,7 +7,7 @@ import pytest
 from e2e.collector import wait_until
 from wheels import ROOT, uv
 
-from processes.ledger import Case
+from processes.ledger import Case, spooled_records
 from processes.queues import CUSTOMERS, attempts, chains, redis_server, run_chains, sent_by, worker
 
 pytestmark = pytest.mark.packaging
@@ -103,10 +103,11 @@ def test_jobs(observed: str, case: Case, tmp_path: Path, python: Path) -> None:
     place, other = ("EARLY", "LATE") if observed == "at the import" else ("LATE", "EARLY")
     (tmp_path / "tasks.py").write_text(TASKS.replace(place, "llmobserve.observe()").replace(other, "pass"))
     with redis_server(tmp_path) as url:
-        environ = case.environ(BROKER=url)
+        environ = case.environ(BROKER=url, EXIT_S="30")
         with worker([str(python.with_name("arq")), "tasks.WorkerSettings"], tmp_path, environ):
             sent_by(tmp_path, environ, python)
             rows = run_chains(case, CALLS)
+    assert spooled_records(case.spool) == 0
     for customer in CUSTOMERS:
         assert chains(case, rows, f"job {customer}") == expected(customer)
     alone = [row for row in rows if row["run_name"] == "inner"]

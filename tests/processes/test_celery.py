@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from processes.ledger import Case
+from processes.ledger import Case, spooled_records
 from processes.queues import BIN, CUSTOMERS, attempts, chains, redis_server, run_chains, sent_by, worker
 
 TASKS = """
@@ -14,8 +14,9 @@ import os
 import celery
 import llmobserve
 from calls import ask
-OTHERS
+BEFORE
 llmobserve.observe()
+AFTER
 
 app = celery.Celery("tasks", broker=os.environ["BROKER"], backend=os.environ["BROKER"])
 
@@ -108,22 +109,28 @@ def expected(customer: str) -> dict[str, tuple[str, ...]]:
 
 
 CALLS = 2 * len(expected("")) + 2
-WAYS = {"prefork": "", "threads": "", "opentelemetry first": OPENTELEMETRY, "opentelemetry last": OPENTELEMETRY}
+WAYS = {
+    "prefork": ("prefork", "", ""),
+    "prefork after OpenTelemetry": ("prefork", OPENTELEMETRY, ""),
+    "threads before OpenTelemetry": ("threads", "", OPENTELEMETRY),
+    "gevent": ("gevent", "", ""),
+}
+"""The pool, and what is done before and after `observe()`."""
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_tasks(way: str, case: Case, tmp_path: Path) -> None:
-    last = "llmobserve.observe()\n" + WAYS[way]
-    text = TASKS.replace("llmobserve.observe()", last) if way.endswith("last") else TASKS.replace("OTHERS", WAYS[way])
-    (tmp_path / "tasks.py").write_text(text.replace("OTHERS", ""))
+    pool, before, after = WAYS[way]
+    (tmp_path / "tasks.py").write_text(TASKS.replace("BEFORE", before).replace("AFTER", after))
     with redis_server(tmp_path) as url:
-        environ = case.environ(BROKER=url)
+        environ = case.environ(BROKER=url, EXIT_S="30")
         command = [str(BIN / "celery"), "-A", "tasks", "worker", "--concurrency=2", "--loglevel=ERROR"]
-        command += [f"--pool={'threads' if way == 'threads' else 'prefork'}"]
+        command += [f"--pool={pool}"]
         command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         with worker(command, tmp_path, environ):
             sent_by(tmp_path, environ)
             rows = run_chains(case, CALLS)
+    assert spooled_records(case.spool) == 0
     for customer in CUSTOMERS:
         assert chains(case, rows, f"job {customer}") == expected(customer)
     alone = [row for row in rows if row["run_name"] == "tasks.inner"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from processes.ledger import Case
+from processes.ledger import Case, spooled_records
 from processes.queues import BIN, CUSTOMERS, attempts, chains, redis_server, run_chains, sent_by, worker
 
 TASKS = """
@@ -113,11 +113,12 @@ def test_messages(observed: str, case: Case, tmp_path: Path) -> None:
     place, other = ("EARLY", "LATE") if observed.startswith("before") else ("LATE", "EARLY")
     (tmp_path / "tasks.py").write_text(TASKS.replace(place, "llmobserve.observe()").replace(other, ""))
     with redis_server(tmp_path) as url:
-        environ = case.environ(BROKER=url)
+        environ = case.environ(BROKER=url, EXIT_S="30")
         command = [str(BIN / "dramatiq"), "tasks", "--processes=2", "--threads=2"]
         with worker(command, tmp_path, environ):
             sent_by(tmp_path, environ)
             rows = run_chains(case, CALLS)
+    assert spooled_records(case.spool) == 0
     for customer in CUSTOMERS:
         assert chains(case, rows, f"job {customer}") == expected(customer)
     alone = [row for row in rows if row["run_name"] == "inner"]

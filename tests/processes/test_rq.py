@@ -96,10 +96,11 @@ WAYS = {
 def test_jobs(way: str, case: Case, tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text(TASKS)
     with redis_server(tmp_path) as url:
-        environ = case.environ(BROKER=url)
+        environ = case.environ(BROKER=url, EXIT_S="30")
         with worker([*WAYS[way], "--url", url, "--logging_level=ERROR"], tmp_path, environ):
             sent_by(tmp_path, environ)
             rows = run_chains(case, CALLS)
+    assert spooled_records(case.spool) == 0
     for customer in CUSTOMERS:
         assert chains(case, rows, f"job {customer}") == expected(customer)
     alone = [row for row in rows if row["run_name"] == "tasks.inner"]
