@@ -49,12 +49,18 @@ def _items(value: Any) -> Iterator[Fields]:
 
 def fields_of(value: Any) -> Fields:
     """Fields of a mapping, of a dataclass or of a model of pydantic; nothing of all else."""
+    kind = cast("type[Any]", type(value))
+    if value is None or kind is str:
+        return {}
+    if kind is dict:
+        return value
+    if hasattr(kind, "__pydantic_fields__"):
+        return cast("Fields", vars(value))
     if isinstance(value, Mapping):
         return cast("Fields", value)
-    kind = cast("type[Any]", type(value))
     if hasattr(kind, "__dataclass_fields__"):
         return {name: getattr(value, name, None) for name in kind.__dataclass_fields__}
-    return cast("Fields", vars(value)) if hasattr(kind, "__pydantic_fields__") else {}
+    return {}
 
 
 def _text(value: Any, *, goes_on: bool = False) -> Iterator[Part]:

@@ -76,7 +76,9 @@ class _Walk:
         if depth > _DEEPEST:
             raise TooMuch(f"more than {_DEEPEST} levels")
         reader = self._reader
-        if isinstance(value, str):
+        if hasattr(cast("type[Any]", type(value)), "__pydantic_fields__"):
+            self._object(value, depth)
+        elif isinstance(value, str):
             reader.text(value)
         elif isinstance(value, (bytes, bytearray, memoryview)):
             reader.raw(cast("bytes", value), None)
