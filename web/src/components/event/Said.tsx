@@ -13,7 +13,7 @@ export function Said({ event, zone }: { event: EventDetail; zone: string }) {
       {event.facts.map((fact) => (
         <section key={fact.fact_id} aria-label={factTitle(fact)}>
           <h3 className="mb-1 text-xs font-semibold">{factTitle(fact)}</h3>
-          <Facts facts={[...labelled(fact), { label: "said", value: formatInstantExact(fact.said_at, zone) }]} />
+          <Facts facts={[...labelled(fact), { label: "Said", value: formatInstantExact(fact.said_at, zone) }]} />
         </section>
       ))}
     </div>

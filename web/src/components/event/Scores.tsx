@@ -25,7 +25,7 @@ export function ScoreBadges({ scores, label = "Scores", title, className }: Scor
   return (
     <ul aria-label={label} className={cx("flex flex-wrap items-center gap-1", className)}>
       {title === undefined ? null : (
-        <li aria-hidden className="w-14 text-xs text-ink-3">
+        <li aria-hidden className="mr-1 text-xs text-ink-3">
           {title}
         </li>
       )}

@@ -21,19 +21,19 @@ describe("facts", () => {
   test("units stand with the value", () => {
     const data = { hit: false, saved_cost_usd: "0.0000312", saved_latency_ms: 412, ttl_s: "90", saved_tokens: 94 };
     expect(labelled({ kind: "cache", data })).toEqual([
-      { label: "hit", value: "miss" },
-      { label: "saved cost", value: "$0.0000312" },
-      { label: "saved latency", value: "412 ms" },
-      { label: "ttl", value: "90 s" },
-      { label: "saved tokens", value: "94" },
+      { label: "Result", value: "miss" },
+      { label: "Saved cost", value: "$0.0000312" },
+      { label: "Saved latency", value: "412 ms" },
+      { label: "Ttl", value: "90 s" },
+      { label: "Saved tokens", value: "94" },
     ]);
   });
 
   test("lists, truths and own names are readable; what is not known is left out", () => {
     const data = { alternatives: ["a", "b"], passed: true, reason: null, metadata: { team: "search", depth: { n: 1 } } };
     expect(labelled({ kind: "routing", data })).toEqual([
-      { label: "alternatives", value: "a, b" },
-      { label: "passed", value: "yes" },
+      { label: "Alternatives", value: "a, b" },
+      { label: "Passed", value: "yes" },
       { label: "team", value: "search" },
       { label: "depth", value: '{"n":1}' },
     ]);

@@ -28,19 +28,21 @@ export function factTitle(fact: Pick<FactView, "kind">): string {
   return TITLES[fact.kind];
 }
 
-/** What a fact says, a line each, in the words of its names: `saved_cost_usd` as saved cost, in dollars. */
+/** What a fact says, a line each, in the words of its names: `saved_cost_usd` as Saved cost, in dollars. */
 export function labelled(fact: Pick<FactView, "kind" | "data">): { label: string; value: string }[] {
   return Object.entries(fact.data).flatMap(([name, value]) => {
     if (value === null || value === undefined) return [];
     if (name === "metadata" && typeof value === "object" && !Array.isArray(value)) {
       return Object.entries(value).map(([label, item]) => ({ label, value: plain(item) }));
     }
-    return [{ label: labelOf(name), value: textOf(fact.kind, name, value) }];
+    return [{ label: labelOf(fact.kind, name), value: textOf(fact.kind, name, value) }];
   });
 }
 
-function labelOf(name: string): string {
-  return name.replace(/_(?:usd|ms|s)$/, "").replaceAll("_", " ");
+function labelOf(kind: FactView["kind"], name: string): string {
+  if (kind === "cache" && name === "hit") return "Result";
+  const words = name.replace(/_(?:usd|ms|s)$/, "").replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function textOf(kind: FactView["kind"], name: string, value: unknown): string {

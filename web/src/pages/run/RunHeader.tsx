@@ -112,8 +112,12 @@ export function RunHeader({ detail, zone, elapsedMs, neighbours, onGo }: RunHead
           </button>
         ) : null}
       </div>
-      <ScoreBadges scores={detail.scores} label="Scores of the run" title="Run" />
-      <ScoreBadges scores={detail.session_scores} label="Scores of the session" title="Session" />
+      {detail.scores.length + detail.session_scores.length > 0 ? (
+        <div className="flex flex-wrap gap-x-6 gap-y-1">
+          <ScoreBadges scores={detail.scores} label="Scores of the run" title="Run scores" />
+          <ScoreBadges scores={detail.session_scores} label="Scores of the session" title="Session scores" />
+        </div>
+      ) : null}
     </header>
   );
 }
