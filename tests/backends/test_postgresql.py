@@ -11,13 +11,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from loopback.postgresql import Postgresql
+from loopback.postgresql import Postgresql, running_postgresql
 from wheels import ROOT
 
 import llmobserve
 from backends.conftest import Provider
 from backends.records import CALL_USD, call, content, rows, score, span
 from llmobserve.backends import BackendError, EventRefused
+from llmobserve.backends import postgresql as module
 from llmobserve.backends.columns import COLUMNS, postgresql_type
 from llmobserve.backends.postgresql import PostgresqlBackend
 from llmobserve.settings import SettingError
@@ -184,8 +185,6 @@ def test_what_is_observed_is_in_the_table(scheme: str, provider: Provider, datab
 
 
 def test_a_server_that_goes_away_and_comes_back(provider: Provider) -> None:
-    from loopback.postgresql import running_postgresql
-
     with running_postgresql() as server:
         database = server.create("shop")
         llmobserve.observe(backend=database)
@@ -204,6 +203,25 @@ def test_a_server_that_goes_away_and_comes_back(provider: Provider) -> None:
         found = ask(database, "select count(*), sum(cost_usd) from metric_events where type = 'call'")
         assert llmobserve.shutdown()
     assert found == [(4, 4 * CALL_USD)]
+
+
+def test_a_server_that_does_not_answer(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ANSWER_MS", 300)
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.2)
+    with running_postgresql() as server:
+        database = server.create("shop")
+        llmobserve.observe(backend=database)
+        provider.ask()
+        assert llmobserve.flush()
+        with server.frozen():
+            provider.ask()
+            assert not llmobserve.flush(20)
+            status = llmobserve.status()
+            assert status is not None
+            assert (status["backend_healthy"], status["lost"], status["internal_errors"]) == (False, {}, {})
+        assert llmobserve.flush() or llmobserve.flush()
+        assert ask(database, "select count(*) from metric_events where type = 'call'") == [(2,)]
+        assert llmobserve.shutdown()
 
 
 def test_a_password_is_nowhere_to_be_seen(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 __all__ = ["Postgresql", "running_postgresql"]
@@ -70,6 +71,21 @@ class Postgresql:
         if process is not None:
             process.send_signal(3)  # "immediate shutdown" of postgres(1)
             process.wait(_PATIENCE_S)
+
+    @contextmanager
+    def frozen(self) -> Generator[None]:
+        """Inside the block it takes what is sent, and answers nothing."""
+        assert self._process is not None
+        running = psutil.Process(self._process.pid)
+        every = [running, *running.children(recursive=True)]
+        for process in every:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in every:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def url(self, database: str) -> str:
         """Address of a database."""

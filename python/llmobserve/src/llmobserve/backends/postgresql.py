@@ -5,8 +5,10 @@ again, after a kill or a lost answer, changes nothing.
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import socket
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from llmobserve.backends.base import BackendError, EventRefused, StorageBackend
@@ -16,6 +18,8 @@ __all__ = ["PostgresqlBackend", "ddl"]
 
 _CONNECT_S = 2
 _ANSWER_MS = 10_000
+_PATIENCE_S = 2.0
+"""After which a server that should have given up by itself is given up."""
 _LOCK = 4_747_132_590_017
 """Of the advisory lock under which the table is made: any number that others are unlikely to use."""
 _REFUSALS = ("22", "23", "54")
@@ -94,7 +98,7 @@ class PostgresqlBackend(StorageBackend):
         ordered = sorted(events, key=lambda event: (event["event_id"], event["type"], event["revision"]))
         values = [tuple(_plain(event[column.name]) for column in COLUMNS) for event in ordered]
         try:
-            with connection.transaction(), connection.cursor() as cursor:
+            with _limited(connection), connection.transaction(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = {_ANSWER_MS}")
                 cursor.executemany(_INSERT, values)
         except self._psycopg.Error as error:
@@ -136,6 +140,24 @@ class PostgresqlBackend(StorageBackend):
         with suppress(self._psycopg.Error):
             self.close()
         return BackendError(f"PostgreSQL: {error}")
+
+
+@contextmanager
+def _limited(connection: Any) -> Generator[None]:
+    """Break the connection off where the server takes what is sent and never answers."""
+    timer = threading.Timer(_ANSWER_MS / 1000 + _PATIENCE_S, _break_off, (connection,))
+    timer.daemon = True
+    with suppress(RuntimeError):  # the interpreter ends, and gives no thread: the exit is not waited for longer
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _break_off(connection: Any) -> None:
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as copy:
+        copy.shutdown(socket.SHUT_RDWR)
 
 
 def _plain(value: Any) -> Any:
