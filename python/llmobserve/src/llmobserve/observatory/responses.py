@@ -72,7 +72,8 @@ def read_answer(response: object, provider: str | None, *, want_content: bool) -
         model=reading.response_model,
         response_id=reading.response_id,
         request_id=request_id if isinstance(request_id, str) else None,
-        usage=reading.usage,
+        # An estimate would be made without what was asked.
+        usage=Usage() if reading.usage.source == "estimated" else reading.usage,
         dimensions=reading.dimensions,
         output=reading.output,
     )
@@ -101,7 +102,7 @@ def _operation(body: Mapping[str, Any]) -> tuple[str, ...]:
         return (named,)
     if "data" in body or "embeddings" in body:
         return ("embeddings", "embed")
-    return ("chat.completions", "chat", "converse")
+    return ("chat.completions",) if "choices" in body else ("chat", "converse")
 
 
 def _endpoint(provider: str, operations: tuple[str, ...]) -> Endpoint | None:
