@@ -222,6 +222,19 @@ def test_a_section_without_a_call_has_its_run(asked: Asked) -> None:
     assert spans["job"].context.parent_span_id == spans["GET /nested-run"].context.span_id
 
 
+def test_a_score_without_a_call_has_its_run(asked: Asked) -> None:
+    app = FastAPI()
+    app.add_middleware(LLMObserveMiddleware)
+
+    @app.get("/feedback")
+    async def feedback() -> None:
+        llmobserve.score("helpful", True)
+
+    send(app, ("GET", "/feedback"))
+    assert asked.run.name == "GET /feedback"
+    assert [record["type"] for record in asked.records] == ["score", "span"]
+
+
 def test_a_thread_that_calls_after_the_answer(asked: Asked) -> None:
     """Its run, which was not worth a record when it ended, is recorded then, whole."""
     answered, threads = threading.Event(), list[threading.Thread]()

@@ -75,6 +75,8 @@ def wire_context(snapshot: Snapshot, span_id: str | None) -> Context:
     inside = around.inside
     if inside is None or inside.facts is not facts or inside.defaults is not _defaults or inside.link != link:
         root = around.root
+        if root.quiet and root.status == "running":  # what is recorded inside refers to it
+            root.quiet = False
         inside = Inside(facts, _defaults, link, _context_inside(span, root, facts, link))
         if root.naming is None:  # else the name may be another one at the next call
             around.inside = inside

@@ -61,7 +61,7 @@ class LLMObserveMiddleware:
             options,
             scope,
             method=scope["method"],
-            caller=[pair for pair in scope["headers"] if pair[0] in _CALLER],
+            caller=[pair for pair in scope.get("headers", ()) if pair[0] in _CALLER],
             route=lambda: template_of(scope, outer_app, root_path),
             labels=await options.labels_async(scope) if options.askers else {},
         )
