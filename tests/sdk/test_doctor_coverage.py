@@ -14,7 +14,7 @@ from loopback.collector import Collector
 
 from llmobserve import capture
 from llmobserve.capture import PatchHealth
-from llmobserve.capture.libraries import LIBRARIES
+from llmobserve.capture.libraries import LIBRARIES, Library
 from llmobserve.cli import coverage, doctor, self_test
 from llmobserve.settings import load
 
@@ -123,6 +123,21 @@ def test_an_upgrade_that_breaks_a_hook_fails_the_build(
     assert (clients["groq"]["covered"], clients["groq"]["broken"]) == (False, ["httpx"])
     monkeypatch.undo()
     assert httpx.Client._send_single_request is send
+
+
+def test_a_framework_that_has_moved_its_modules_fails_the_build(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hooks = "llmobserve.frameworks.crewai_hooks:CrewaiHooks"
+    moved = Library("celery", ("celery.moved.away",), hooks, "crewai")
+    absent = Library("no_such_framework", ("no_such_framework.core", "nowhere.core"), hooks, "crewai")
+    monkeypatch.setattr(doctor, "wanted", lambda settings: (moved, absent))
+    status, report = doctored(capsys, "--offline")
+    assert status == 1
+    (problem,) = report["problems"]
+    assert problem == f"celery {version('celery')}: celery.moved.away is missing: there is no such module."
+    monkeypatch.setattr(coverage, "TESTED", {"celery": ("celery", "99.0", "99.0")})
+    assert doctored(capsys, "--offline")[0] == 0, "an older version has not changed"
 
 
 def test_an_untested_version_is_a_note_and_no_failure(

@@ -20,6 +20,7 @@ __all__ = [
     "Gap",
     "client_coverage",
     "installed",
+    "is_older",
     "library_coverage",
     "uncovered",
 ]
@@ -157,6 +158,13 @@ def library_coverage(health: Sequence[PatchHealth]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def is_older(library: str) -> bool:
+    """True where an older version is installed than the tests use."""
+    distribution, lowest, _ = TESTED.get(library, (library, None, None))
+    found = installed(distribution)
+    return found is not None and lowest is not None and _numbers(found) < _numbers(lowest)
 
 
 def _is_within(found: str | None, lowest: str | None, highest: str | None) -> bool | None:

@@ -15,9 +15,9 @@ from llmobserve import capture
 from llmobserve.backends.delivery import BackendTransport
 from llmobserve.backends.registry import shown, transport_for
 from llmobserve.capture import PatchHealth
-from llmobserve.capture.libraries import LIBRARIES
+from llmobserve.capture.libraries import LIBRARIES, Library
 from llmobserve.capture.onward import provider_of
-from llmobserve.cli.coverage import client_coverage, library_coverage, uncovered
+from llmobserve.cli.coverage import client_coverage, is_older, library_coverage, uncovered
 from llmobserve.cli.self_test import self_test
 from llmobserve.frameworks.libraries import wanted
 from llmobserve.providers.registry import Registry
@@ -105,15 +105,34 @@ def _health(settings: Settings) -> list[PatchHealth]:
     if not was_on:
         capture.install(sink=lambda call, content, snapshot: None, settings=settings, frameworks=frameworks)
     try:
-        for name in dict.fromkeys(name for library in (*LIBRARIES, *frameworks) for name in library.modules):
-            # A part may need another distribution, or be on its way out.
-            with suppress(ImportError), catch_warnings():
-                simplefilter("ignore")
-                import_module(name)
-        return capture.health()
+        with catch_warnings():
+            simplefilter("ignore")
+            for name in dict.fromkeys(name for library in LIBRARIES for name in library.modules):
+                # A part may need another distribution, or be on its way out.
+                with suppress(ImportError):
+                    import_module(name)
+            # Of an older version it is no change, and a note says that it is not tested.
+            gone = [entry for library in frameworks for entry in _gone(library) if not is_older(library.name)]
+        return capture.health() + gone
     finally:
         if not was_on:
             capture.uninstall()
+
+
+def _gone(framework: Library) -> Iterator[PatchHealth]:
+    """Modules of an installed framework that are not there any more: nothing says so at runtime."""
+    for name in framework.modules:
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            found = error.name or ""
+            package = framework.name if name.startswith(f"{framework.name}.") else name.partition(".")[0]
+            if f"{name}.".startswith(f"{found}.") and found.startswith(f"{package}."):
+                yield PatchHealth(
+                    library=framework.name, version=None, target=name, state="missing", detail="there is no such module"
+                )
+        except ImportError:  # a part may need another distribution
+            continue
 
 
 def _ask_collector(settings: Settings) -> dict[str, Any]:
@@ -149,7 +168,8 @@ def _problems(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"{spool['dead_files']} batches have records that were refused for good, see `llmobserve dead-letters`."
     for entry in report["libraries"]:
         if entry["state"] in {"degraded", "missing"}:
-            yield f"{entry['library']} {entry['version']}: {entry['target']} is {entry['state']}: {entry['detail']}."
+            version = entry["version"] or entry["installed"] or ""
+            yield f"{entry['library']} {version}: {entry['target']} is {entry['state']}: {entry['detail']}."
     registry = Registry(report["settings"]["hosts"])
     for place in report["settings"]["propagate_to"]:
         provider = provider_of(place, registry)
