@@ -219,6 +219,25 @@ def test_the_request_id_is_the_key_where_there_is_no_response_id(server: Collect
     assert charges(server) == {"a": None, "b": "a", "c": None}
 
 
+@pytest.mark.parametrize("told_first", [True, False])
+def test_a_record_by_hand_may_name_the_request_only(server: Collector, told_first: bool) -> None:
+    captured = seen("a", "r1", request_id="req-1", start_time_us=NOW_US)
+    by_hand = told("b", None, request_id="req-1")
+    others = [seen("c", "r2", request_id="req-2"), told("d", None, request_id="req-3")]
+    for record in (by_hand, captured, by_hand) if told_first else (captured, by_hand, captured):
+        server.post(batch(record))
+    server.post(batch(*others))
+    server.post(batch(told("e", "r1"), by_hand))
+    assert charges(server) == {"a": None, "b": "a", "c": None, "d": None, "e": "a"}
+    assert spent(server) == (2 * SEEN_USD + TOLD_USD, 3)
+
+
+def test_a_session_that_shares_its_request_is_not_taken_for_one_call(server: Collector) -> None:
+    turns = [seen(f"t{number}", f"resp-{number}", request_id="req-1", http_status=101) for number in range(3)]
+    server.post(batch(*turns, told("b", None, request_id="req-1")))
+    assert charges(server) == {"t0": None, "t1": None, "t2": None, "b": None}
+
+
 def test_what_the_charged_record_lacks_is_taken_from_its_twin(server: Collector) -> None:
     """So that the cost is found under the customer, whichever record named it."""
     own_context = {"run_id": "run-1", "span_id": "1" * 16}

@@ -38,6 +38,24 @@ _REVISED = """
     ON old.project_id = new.project_id AND old.event_id = new.event_id
     WHERE old.call_key <> new.call_key
 """
+# A record by hand may name the request only. Of the charges of one request the first is the call itself.
+_ADOPT = """
+    UPDATE events SET call_key = found.call_key
+    FROM (
+        SELECT told.project_id, told.event_id, arg_min(seen.call_key, seen.event_id) AS call_key
+        FROM events AS told JOIN events AS seen
+        ON seen.project_id = told.project_id AND seen.provider = told.provider AND seen.request_id = told.request_id
+        WHERE NOT told.is_exchange AND told.response_id IS NULL AND told.call_key IS NOT NULL
+        AND seen.is_exchange AND seen.response_id IS NOT NULL AND seen.call_key IS NOT NULL
+        AND seen.http_status IS DISTINCT FROM 101
+        AND told.request_id IN (SELECT request_id FROM incoming_events WHERE request_id IS NOT NULL)
+        AND told.start_time BETWEEN $first AND $last AND seen.start_time BETWEEN $first AND $last
+        GROUP BY told.project_id, told.event_id
+    ) AS found
+    WHERE events.project_id = found.project_id AND events.event_id = found.event_id
+    AND events.call_key <> found.call_key
+    RETURNING events.project_id, events.call_key, events.start_time
+"""
 _READ = f"""
     SELECT {", ".join(("project_id", "call_key", *READ))} FROM events
     WHERE start_time BETWEEN $first AND $last AND call_key IN $keys AND project_id IN $projects
@@ -85,7 +103,8 @@ def _suspects(connection: duckdb.DuckDBPyConnection, calls: Sequence[Row]) -> Su
     near = {"first": min(times) - NEAR, "last": max(times) + NEAR}
     if connection.execute(_ANY, near).fetchone() is None:
         return {}
-    found = connection.execute(_AMONG_OTHERS, near).fetchall()
+    adopted = connection.execute(_ADOPT, near).fetchall()
+    found = adopted + connection.execute(_AMONG_OTHERS, near).fetchall()
     if not all(row.get("is_exchange") for row in calls):
         found += connection.execute(_AMONG_ALL, near).fetchall()
     return _by_key(found)
