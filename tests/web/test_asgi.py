@@ -10,6 +10,9 @@ import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -298,6 +301,23 @@ def test_the_trace_is_continued_and_the_baggage_only_of_own_callers(asked: Asked
     assert [span.kind for span in requests] == ["run", "run", "workflow"]
     assert {span.context.parent_span_id for span in requests} == {span_id}
     assert calls[2].section_path == "workflow:GET _x"
+
+
+def test_below_the_span_that_fastapi_makes_for_opentelemetry(asked: Asked) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    app = FastAPI(telemetry={"tracer_provider": provider, "operation_spans": False})
+    app.add_middleware(LLMObserveMiddleware)
+
+    @app.get("/x")
+    async def x() -> None:
+        await asked.ask_async()
+
+    send(app, ("GET", "/x"), headers={"traceparent": TRACEPARENT})
+    server_span: Any = next(span for span in exporter.get_finished_spans() if span.name == "GET /x")
+    run = asked.run.context
+    assert (run.trace_id, run.parent_span_id) == (TRACE, f"{server_span.context.span_id:016x}")
+    assert (asked.captured.call.context.trace_id, asked.captured.call.context.parent_span_id) == (TRACE, run.span_id)
 
 
 def test_what_cannot_be_told_harms_nothing(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import inspect
 import logging
 import re
 import urllib.request
@@ -294,6 +295,18 @@ def test_a_run_that_is_continued_elsewhere_is_recorded(servers: Any) -> None:
         spans = captured.spans
     assert [span.name for span in spans] == ["GET /calls"]
     assert own.ledger[0].headers["traceparent"].split("-")[2] == spans[0].context.span_id
+
+
+def test_the_hook_of_aiohttp_is_there_only_while_a_host_is_named(servers: Any) -> None:
+    own, _ = servers
+    bare = aiohttp.ClientRequest.__dict__["send"]
+    with testing.captured():
+        assert aiohttp.ClientRequest.__dict__["send"] is bare
+    with testing.captured(propagate_to=[own.netloc]):
+        hook = aiohttp.ClientRequest.__dict__["send"]
+        assert hook is not bare
+        assert inspect.signature(hook) == inspect.signature(bare)
+    assert aiohttp.ClientRequest.__dict__["send"] is bare
 
 
 @pytest.mark.parametrize("wrong", ["https://a.test", ["a.test/x"], ["*.a.test"], [7], 7])
