@@ -144,8 +144,8 @@ def test_what_an_answer_object_says(name: str) -> None:
     ("response", "provider"),
     [
         (object(), "openai"),
-        (chat_completion(), None),
-        (chat_completion(), "nobody"),
+        ({"id": "x", "usage": {"prompt_tokens": 5}}, None),
+        (VECTORS, "nobody"),
         ({}, "pinecone"),
         ({"object": "chat.completion", "usage": {"prompt_tokens": "x"}}, "openai"),
     ],
@@ -155,8 +155,10 @@ def test_what_is_no_answer_is_none_or_says_nothing(response: object, provider: s
     assert answer is None or not answer.usage.units
 
 
-def test_a_dictionary_is_an_answer_where_the_provider_is_named() -> None:
-    answer = read_answer(chat_completion(), "openai", want_content=False)
+@pytest.mark.parametrize("provider", ["openai", "our own router", None])
+def test_a_dictionary_in_the_shape_of_openai_is_an_answer(provider: str | None) -> None:
+    answer = read_answer(chat_completion(), provider, want_content=False)
     assert answer is not None
+    assert answer.provider == (None if provider is None else provider.replace(" ", "_"))
     assert answer.usage.units == {"input_text_tokens": 56, "cache_read_text_tokens": 64, "output_text_tokens": 30}
     assert answer.output is None

@@ -1,6 +1,7 @@
 """From what an application tells of a call to records: a call of its own, or facts about the captured one."""
 
 import os
+import threading
 import time
 from collections import Counter
 from dataclasses import replace
@@ -30,6 +31,7 @@ _FACTS = guarded("observatory.facts", quotes=False)
 
 _matcher = Matcher()
 _counts: Counter[str] = Counter()
+_counting = threading.Lock()
 _is_matching = False
 
 
@@ -55,13 +57,20 @@ def begin_matching() -> None:
 def _begin() -> "Look":
     """Forget the calls of an earlier observation: what is reported now is none of them."""
     global _matcher
-    _counts["adopted"] += _matcher.adopted
+    _count("adopted", _matcher.adopted)
     _matcher = Matcher()
     return _meet
 
 
 def _after_fork() -> None:
+    global _counting
+    _counting = threading.Lock()
     _matcher.after_fork()
+
+
+def _count(what: str, number: int = 1) -> None:
+    with _counting:
+        _counts[what] += number
 
 
 def counts() -> dict[str, int]:
@@ -71,8 +80,8 @@ def counts() -> dict[str, int]:
     captured. `adopted`: those of `recorded` whose call was captured later and took their place. `cache_hits`: answers
     that needed no call. `not_observed`: reports before `observe()`, or where nothing is to be recorded.
     """
-    found = _counts + Counter(adopted=_matcher.adopted)
-    return dict(found)
+    with _counting:
+        return dict(_counts + Counter(adopted=_matcher.adopted))
 
 
 def _meet(call: CallEvent, content: ContentRecord | None, snapshot: Snapshot) -> tuple[CallEvent, ContentRecord | None]:
@@ -94,7 +103,7 @@ def _named_run(place: Snapshot) -> str | None:
 def deliver(told: Told, response: object, place: Snapshot, project: str) -> TrackedCall | None:
     """Record what was told of a call at `place`; `None` when nothing is recorded."""
     if place.facts.suppressed or not lifecycle.observing():
-        _counts["not_observed"] += 1
+        _count("not_observed")
         return None
     answer = _read(response, told) if response is not None else None
     call = call_of(told, answer, place)
@@ -104,11 +113,11 @@ def deliver(told: Told, response: object, place: Snapshot, project: str) -> Trac
         starts = started_at_us(told.start_time) is not None
         claim = _matcher.claim(call, _named_run(place), now_us(), starts=starts)
     if claim is None:
-        _counts["cache_hits" if spared else "recorded"] += 1
+        _count("cache_hits" if spared else "recorded")
         _record(call, told, answer, place)
         tracked = TrackedCall(call.event_id, None)
     else:
-        _counts[f"merged_{claim.merged_by}"] += 1
+        _count(f"merged_{claim.merged_by}")
         tracked = TrackedCall(*claim)
     _attach(tracked, told, call, place, project)
     return tracked

@@ -34,7 +34,8 @@ _NO_MATCH = cast("re.Match[str]", re.match("", ""))
 class Answer(NamedTuple):
     """What an answer says about its call."""
 
-    provider: str
+    provider: str | None
+    """`None` where neither the application nor the library tells."""
     operation: str
     kind: CallKind
     model: str | None
@@ -55,9 +56,10 @@ def read_answer(response: object, provider: str | None, *, want_content: bool) -
     if body is None:
         return None
     name = _LIBRARIES.get(type(response).__module__.partition(".")[0]) if provider is None else provider_name(provider)
-    if name is None or name not in PROVIDER_NAMES:
-        return None
-    endpoint = _endpoint(name, _operation(body))
+    operations = _operation(body)
+    # Routers and servers of all kinds answer in OpenAI's shape.
+    speaks = name if name in PROVIDER_NAMES else "openai" if operations[0] in _BY_OBJECT.values() else None
+    endpoint = None if speaks is None else _endpoint(speaks, operations)
     if endpoint is None:
         return None
     request = ProviderRequest(method="POST", host="", path="", body={"model": body.get("model")})

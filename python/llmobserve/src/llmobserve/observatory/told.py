@@ -110,7 +110,7 @@ def call_of(told: Told, answer: Answer | None, place: Snapshot) -> CallEvent:
 def _provider(told: Told, answer: Answer | None, model: str) -> str:
     if told.provider:
         return label(provider_name(text_of(told.provider)))
-    return answer.provider if answer is not None else label(maker_of(model))
+    return (answer and answer.provider) or label(maker_of(model))
 
 
 def _outcome(told: Told) -> tuple[Status, ErrorInfo | None]:
