@@ -249,11 +249,11 @@ def test_mp3_without_a_count() -> None:
             assert figures("audio", whole)["seconds"] == 2.064
         assert figures("audio", tag + content)["seconds"] == 2
     # Above half a megabyte by the size, if the bit rate is constant, and else not at all.
-    constant = bare_mp3(sound_file(60, 24_000, 1, "MP3", MP3, **CONSTANT))
-    variable = bare_mp3(sound_file(60, 24_000, 2, "MP3", MP3, **VARIABLE))
+    constant = 30 * bare_mp3(sound_file(2, 24_000, 1, "MP3", MP3, **CONSTANT))
+    variable = 60 * bare_mp3(sound_file(2, 24_000, 2, "MP3", MP3, **VARIABLE))
     assert min(len(constant), len(variable)) > 512 * 1024
-    assert figures("audio", constant)["seconds"] == pytest.approx(60.048, abs=0.001)
-    assert figures("audio", constant + old_tag)["seconds"] == pytest.approx(60.048, abs=0.001)
+    assert figures("audio", constant)["seconds"] == pytest.approx(30 * 2.064, abs=0.001)
+    assert figures("audio", constant + old_tag)["seconds"] == pytest.approx(30 * 2.064, abs=0.001)
     assert "seconds" not in figures("audio", variable)
     assert figures("audio", variable)["channels"] == 2
 

@@ -2,6 +2,7 @@
 
 __all__ = ["area_of", "format_of"]
 
+_MOST_SEGMENTS = 1000
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -45,7 +46,9 @@ def _stated_area(head: bytes) -> tuple[int, int] | None:
 def _jpeg_area(head: bytes) -> tuple[int, int] | None:
     """From the start-of-frame segment (ITU-T T.81, B.2.2)."""
     at = 2
-    while at + 9 < len(head) and head[at] == 0xFF:
+    for _ in range(_MOST_SEGMENTS):
+        if at + 9 >= len(head) or head[at] != 0xFF:
+            break
         marker = head[at + 1]
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             return int.from_bytes(head[at + 7 : at + 9], "big"), int.from_bytes(head[at + 5 : at + 7], "big")
