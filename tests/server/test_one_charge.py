@@ -13,6 +13,9 @@ import pytest
 from server.batches import PROJECT, Collector, batch, call, collector
 
 from llmobserve.wire import now_us
+from llmobserve_server.jobs.reprice.calls import ChunkReader
+from llmobserve_server.query.data_health import get_data_health
+from llmobserve_server.query.reprice_report import RepriceFilter
 from llmobserve_server.query.run_detail import get_run
 from llmobserve_server.query.totals import Question, get_totals
 from llmobserve_server.query.window import Scope, parse_window
@@ -274,6 +277,16 @@ def test_errors_of_one_call_count_once_in_its_run(server: Collector) -> None:
     server.post(batch(seen("a", **failed), told("b", **failed)))
     run = get_run(server.store, window(7), "run-1").run
     assert (run.error_count, run.spend.calls) == (1, 1)
+
+
+def test_health_and_repricing_count_the_call_once(server: Collector) -> None:
+    server.post(batch(seen("a", start_time_us=NOW_US), told("b")))
+    server.post(batch(told("b")))
+    health = get_data_health(server.store, window(1), None, datetime.now(UTC))
+    assert (health.usage.calls, health.usage.twin_records, health.usage.twin_usd) == (1, 1, TOLD_USD)
+    # The record that came twice is a duplicate; its call's other record is not.
+    assert (health.records.received, health.records.stored, health.records.duplicates) == (3, 2, 1)
+    assert ChunkReader(server.store, PROJECT, RepriceFilter(), 10).find().calls == 1
 
 
 def test_an_id_that_hundreds_of_records_have_is_no_id_of_a_call(server: Collector) -> None:

@@ -2194,6 +2194,10 @@ export interface components {
             estimated_fix: string;
             /** Flags */
             flags: components["schemas"]["UsageFlag"][];
+            /** Twin Records */
+            twin_records: number;
+            /** Twin Usd */
+            twin_usd: string;
             /** Unpriced Calls */
             unpriced_calls: number;
             /** Unpriced Fix */

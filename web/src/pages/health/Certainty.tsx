@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 
 import type { DataHealth } from "../../api/types";
 import { Card } from "../../components/core/Card";
-import { Duration } from "../../components/figure/Figures";
+import { Duration, Money } from "../../components/figure/Figures";
 import { formatTerm } from "../../lib/filter";
 import { formatCount, formatShare, plural } from "../../lib/numbers";
 import { AllWell, Fix, HealthTable, ProcessId, serviceName } from "./HealthTable";
@@ -43,6 +43,11 @@ export function UsageAndCost({ health }: { health: DataHealth }) {
           }))}
         />
       )}
+      {usage.twin_records > 0 ? (
+        <p className="px-4 pt-2 text-xs text-ink-2">
+          {plural(usage.twin_records, "further record")} of calls that are charged already: <Money usd={usage.twin_usd} /> not counted twice.
+        </p>
+      ) : null}
     </Card>
   );
 }

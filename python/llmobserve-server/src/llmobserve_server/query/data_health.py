@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import String, and_, case, cast, func
@@ -17,9 +18,9 @@ from llmobserve_server.query.health_losses import (
     of_service,
 )
 from llmobserve_server.query.health_processes import clock_skew, coverage_of, list_services, seen_processes
-from llmobserve_server.query.spend import as_int, is_charged
+from llmobserve_server.query.spend import as_int, is_charged, total_of
 from llmobserve_server.query.window import Scope, as_utc
-from llmobserve_server.store.protocol import Store
+from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import events
 
 __all__ = ["get_data_health"]
@@ -85,17 +86,29 @@ def _usage(store: Store, scope: Scope, service: str | None) -> UsageHealth:
         *(count(flags.like(f'%"{flag}"%')).label(f"n_{flag}") for flag in _FLAGS),
     ).where(is_charged(c))
     row = store.fetch(of_service(statement, c.service, service))[0]
+    twins = _twins(store, scope, service)
     counted = [(flag, as_int(row[f"n_{flag}"]), *fixes.flag_text(flag)) for flag in _FLAGS]
     return UsageHealth(
         calls=as_int(row["n_calls"]),
         unpriced_calls=as_int(row["n_unpriced"]),
         estimated_calls=as_int(row["n_estimated"]),
         unstated_calls=as_int(row["n_unstated"]),
+        twin_records=as_int(twins["n_twins"]),
+        twin_usd=twins["sum_usd"] or Decimal(0),
         flags=[UsageFlag(flag=flag, calls=n, meaning=meaning, fix=fix) for flag, n, meaning, fix in counted if n],
         unpriced_fix=fixes.UNPRICED_FIX,
         estimated_fix=fixes.ESTIMATED_FIX,
         unstated_fix=fixes.UNSTATED_FIX,
     )
+
+
+def _twins(store: Store, scope: Scope, service: str | None) -> Row:
+    c = events.c
+    merged = c.merged_into.is_not(None)
+    statement = scope.select(
+        events, func.count().label("n_twins"), total_of(c.cost_usd, merged).label("sum_usd")
+    ).where(merged)
+    return store.fetch(of_service(statement, c.service, service))[0]
 
 
 def _findings(health: DataHealth, internal_errors: int) -> Iterable[Finding]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from llmobserve_server.query.answers import Model
+from llmobserve_server.query.model import Model, Money
 
 __all__ = [
     "Coverage",
@@ -227,6 +227,10 @@ class UsageHealth(Model):
     estimated_calls: int
     unstated_calls: int
     """Successful calls of which no usage could be read."""
+    twin_records: int
+    """Further records of these calls, by hand or by a gateway, which are in no sum."""
+    twin_usd: Money
+    """What they would have added."""
     flags: list[UsageFlag]
     unpriced_fix: str
     estimated_fix: str
