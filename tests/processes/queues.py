@@ -143,7 +143,7 @@ def attempts(case: Case, rows: list[dict[str, Any]], name: str) -> "Counter[tupl
     found: Counter[tuple[Any, str, str | None]] = Counter()
     for run_id in {row["run_id"] for row in rows}:
         for node in case.collector.get(f"runs/{run_id}")["nodes"]:
-            if node["type"] == "span" and node["name"] == name:
+            if node["type"] == "span" and node["kind"] != "run" and node["name"] == name:
                 detail = case.collector.get(f"events/{node['event_id']}")
                 found[(detail["attributes"].get("task.attempt"), node["status"], node["error_type"])] += 1
     return found

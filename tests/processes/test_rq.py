@@ -60,6 +60,7 @@ def enqueue_outside():
     with llmobserve.customer("nobody's run"):
         queue.enqueue(inner)
         queue.enqueue(inner)
+    queue.enqueue(flaky, retry=rq.Retry(max=1))
 """
 
 
@@ -79,7 +80,7 @@ def expected(customer: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-CALLS = 2 * len(expected("")) + 2
+CALLS = 2 * len(expected("")) + 4
 
 
 PRELOADED = [sys.executable, "-c", "import sys, tasks; from rq.cli import main; sys.exit(main())"]
@@ -105,7 +106,7 @@ def test_jobs(way: str, case: Case, tmp_path: Path) -> None:
         assert chains(case, rows, f"job {customer}") == expected(customer)
     alone = [row for row in rows if row["run_name"] == "tasks.inner"]
     assert [row["customer_id"] for row in alone] == ["nobody's run"] * 2
-    assert attempts(case, rows, "tasks.flaky") == {(0, "error", "ConnectionError"): 2, (1, "ok", None): 2}
+    assert attempts(case, rows, "tasks.flaky") == {(0, "error", "ConnectionError"): 3, (1, "ok", None): 3}
     assert attempts(case, rows, "tasks.again") == {(0, "ok", None): 2, (1, "ok", None): 2}
     assert attempts(case, rows, "tasks.broken") == {(0, "error", "ValueError"): 2}
 

@@ -140,7 +140,7 @@ def test_what_is_not_set_here_is_not_taken_from_there() -> None:
 def test_nothing_to_hand_on() -> None:
     assert llmobserve.export_context() == {}
     with llmobserve.customer("here"):
-        for nothing in ({}, None, "", b""):
+        for nothing in ({}, None, "", b"", {"other": 1}, "{}"):
             with llmobserve.import_context(nothing):
                 assert llmobserve.get_customer_id() == "here"
 

@@ -169,7 +169,7 @@ class Unlike:
     [
         (CeleryHooks(), "celery.signals", 6),
         (RqHooks(), "rq.job", 1),
-        (RqHooks(), "rq.worker", 3),
+        (RqHooks(), "rq.worker", 2),
         (DramatiqHooks(), "dramatiq.broker", 2),
         (ArqHooks(), "arq.connections", 1),
         (ArqHooks(), "arq.worker", 3),

@@ -105,6 +105,8 @@ def _imported(data: object) -> Snapshot | None:
     metadata: Any = given.get("metadata", {})
     if not isinstance(tags, (list, tuple)) or not isinstance(metadata, Mapping):
         raise TypeError("tags are a list and metadata a mapping")
+    if not (link or known or tags or metadata):
+        return None
     whole = Facts(
         **cast("dict[str, Any]", known),
         tags=tuple(text_of(tag) for tag in cast("list[Any]", tags)[:_MOST_TAGS]),

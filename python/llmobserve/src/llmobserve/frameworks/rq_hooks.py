@@ -41,8 +41,10 @@ class RqHooks(FrameworkHooks):
                     job.__dict__[_OPEN] = self._begin(job)
         else:
             for name in ("handle_job_success", "handle_job_failure", "handle_job_retry"):
-                definer = next((one for one in ("BaseWorker", "Worker") if _defines(module, one, name)), "BaseWorker")
-                self.hook_method(module, f"{definer}.{name}", self._around_outcome, parameters=("self", "job", "queue"))
+                definer = next((one for one in ("BaseWorker", "Worker") if _defines(module, one, name)), None)
+                if definer is not None or name != "handle_job_retry":  # older versions have none
+                    target = f"{definer or 'BaseWorker'}.{name}"
+                    self.hook_method(module, target, self._around_outcome, parameters=("self", "job", "queue"))
 
     def _hook_create(self, module: ModuleType) -> None:
         function: Any = getattr(getattr(module.Job, "__dict__", {}).get("create"), "__func__", None)
@@ -87,8 +89,8 @@ class RqHooks(FrameworkHooks):
     def _begin(self, job: Any) -> OpenTask | None:
         if self.is_on:
             with self.guard:
-                data: dict[str, Any] = job.meta.get(KEY) or {}
-                return OpenTask(job.func_name, data, task_id=job.id, attempt=_attempt(job, data), queue=job.origin)
+                data = job.meta.get(KEY)
+                return OpenTask(job.func_name, data, task_id=job.id, attempt=_attempt(job), queue=job.origin)
         return None
 
     def _around_outcome(self, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,10 +111,12 @@ class RqHooks(FrameworkHooks):
         return handle
 
 
-def _attempt(job: Any, data: dict[str, Any]) -> int:
+def _attempt(job: Any) -> int:
     left = job.retries_left or 0
-    by_error = int(data.setdefault(_RETRIES, left)) - left if data else 0
-    return max(0, by_error) + (getattr(job, "number_of_retries", None) or 0)
+    if left:
+        job.meta.setdefault(KEY, {}).setdefault(_RETRIES, left)
+    began_with = job.meta.get(KEY, {}).get(_RETRIES, left)
+    return max(0, int(began_with) - left) + (getattr(job, "number_of_retries", None) or 0)
 
 
 def _defines(module: ModuleType, class_name: str, method: str) -> bool:
