@@ -3,13 +3,16 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from fastapi import APIRouter, FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -371,15 +374,17 @@ def test_other_connections_are_passed_on_untouched(kind: str) -> None:
 def test_messages_pass_as_they_are_and_a_client_that_left_is_no_error(asked: Asked) -> None:
     start = {"type": "http.response.start", "status": 200, "headers": [], "trailers": True}
     body = {"type": "http.response.body", "body": b"x", "more_body": True}
+    asked_for = {"type": "http.request", "body": b"", "more_body": False}
     sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        assert receive is receive_none
+        assert await receive() is asked_for
         await asked.ask_async()
         await send(start)
         await send(body)
 
-    async def receive_none() -> Any: ...
+    async def receive_request() -> Any:
+        return asked_for
 
     async def send_until_gone(message: Any) -> None:
         sent.append(message)
@@ -388,10 +393,53 @@ def test_messages_pass_as_they_are_and_a_client_that_left_is_no_error(asked: Ask
 
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
     with pytest.raises(BrokenPipeError):
-        asyncio.run(LLMObserveMiddleware(app)(scope, receive_none, send_until_gone))
+        asyncio.run(LLMObserveMiddleware(app)(scope, receive_request, send_until_gone))
     assert sent[0] is start
     assert sent[1] is body
     assert (asked.run.status, asked.run.error) == ("cancelled", None)
+
+
+@contextmanager
+def served(app: Any) -> Generator[str]:
+    """The address of an application under a real server."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def test_a_client_that_leaves_in_the_middle(asked: Asked) -> None:
+    app = FastAPI()
+    app.add_middleware(LLMObserveMiddleware, customer=lambda scope: "acme")
+    left = threading.Event()
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        async def body() -> AsyncIterator[bytes]:
+            await asked.ask_async()
+            yield b"a"
+            while not left.is_set():
+                await asyncio.sleep(0.01)
+            for _ in range(500):
+                yield b"b"
+                await asyncio.sleep(0.01)
+
+        return StreamingResponse(body())
+
+    with served(app) as url:
+        with httpx2.Client() as client, client.stream("GET", f"{url}/stream") as answer:
+            assert next(answer.iter_raw()) == b"a"
+        left.set()
+        with httpx2.Client() as client, client.stream("GET", f"{url}/stream") as answer:
+            next(answer.iter_raw())
+    spans = asked.captured.spans
+    assert [(span.name, span.status, span.context.customer_id) for span in spans] == [
+        ("GET /stream", "cancelled", "acme")
+    ] * 2
 
 
 def test_a_cancelled_request(asked: Asked) -> None:

@@ -309,8 +309,9 @@ def test_the_hook_of_aiohttp_is_there_only_while_a_host_is_named(servers: Any) -
     assert aiohttp.ClientRequest.__dict__["send"] is bare
 
 
-@pytest.mark.parametrize("wrong", ["https://a.test", ["a.test/x"], ["*.a.test"], [7], 7])
+@pytest.mark.parametrize("wrong", ["https://a.test", "user:password@a.test", ["a.test/x"], ["*.a.test"], [7], 7])
 def test_places_that_cannot_be_used(wrong: Any) -> None:
-    with pytest.raises(SettingError, match="names of hosts such as"):
+    with pytest.raises(SettingError, match="names of hosts such as") as raised:
         load({"propagate_to": wrong}, {})
+    assert "password" not in str(raised.value)
     assert load({}, {"LLMOBSERVE_PROPAGATE_TO": "B.test:1, a.test"}).propagate_to == ("a.test", "b.test:1")

@@ -498,7 +498,7 @@ def load(arguments: Mapping[str, object] | None = None, environ: Mapping[str, st
         except ValueError as error:
             where, value = (row.name, argument) if argument is not None else (row.env, text)
             # Any of them may hold a secret: the key, or a password or key in an address.
-            hidden = row.name in {"api_key", "backend", "collector_url", "hosts"}
+            hidden = row.name in {"api_key", "backend", "collector_url", "hosts", "propagate_to"}
             shown = "" if hidden else f" {text_of(value)!r}"
             raise SettingError(f"llmobserve: {where} cannot be{shown}: give {error}.") from None
     return Settings(**values)

@@ -68,21 +68,31 @@ class LLMObserveMiddleware:
         if request is None:
             await self.app(scope, receive, send)
             return
-        is_gone = False
+        is_gone = is_answered = False
+
+        async def listened() -> Any:
+            nonlocal is_gone
+            message = await receive()
+            if message["type"] == "http.disconnect" and not is_answered:
+                is_gone = True
+            return message
 
         async def watched(message: Any) -> None:
-            nonlocal is_gone
-            if message["type"] == "http.response.start":
+            nonlocal is_gone, is_answered
+            kind = message["type"]
+            if kind == "http.response.start":
                 request.status = message["status"]
+            elif kind == "http.response.body" and not message.get("more_body", False):
+                is_answered = True
             try:
                 await send(message)
-            except OSError:  # what the specification has a server raise when the client is gone
+            except OSError:  # what later versions of the specification have a server raise when the client is gone
                 is_gone = True
                 raise
 
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, listened, watched)
         except BaseException as error:
             request.end(GeneratorExit() if is_gone else error)
             raise
-        request.end(None)
+        request.end(GeneratorExit() if is_gone else None)
