@@ -1,5 +1,8 @@
 """Hooks of the task queues: on and off again, beside bad data, and what they say of versions that they do not know."""
 
+import copy
+import inspect
+import pickle
 import threading
 from types import ModuleType
 from typing import Any
@@ -65,7 +68,14 @@ def test_what_is_hooked_is_given_back() -> None:
         (dramatiq.Broker, "emit_after"),
     ]
     before = [owner.__dict__[name] for owner, name in places]
+    signatures = [inspect.signature(getattr(owner, name)) for owner, name in places]
     with captured():
+        for (owner, name), signature in zip(places, signatures, strict=True):
+            method = getattr(owner, name)
+            assert inspect.signature(method) == signature
+            assert method.__name__ == name
+            assert pickle.loads(pickle.dumps(method)) == method
+            assert copy.deepcopy(method) == method
         hooked = [owner.__dict__[name] for owner, name in places]
         assert all(one is not other for one, other in zip(before, hooked, strict=True))
         states = {(one.library, one.state) for one in capture.health() if one.library in {"celery", "rq", "dramatiq"}}
