@@ -306,6 +306,35 @@ def test_what_collectors_raise_is_counted_and_others_still_run(
 
 
 @pytest.mark.usefixtures("swallowing")
+def test_results_that_cannot_be_looked_at_arrive_all_the_same(recorded: Captured) -> None:
+    class NoText(str):
+        def __len__(self) -> int:
+            raise RuntimeError("no")
+
+    class NoItems(dict[str, Any]):
+        def get(self, *_: Any) -> Any:
+            raise RuntimeError("no")
+
+    class NoClass:
+        @property
+        def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+            raise RuntimeError("no")
+
+    results: list[Any] = [NoText("a"), NoItems(a=1), NoClass()]
+
+    @monitor_llm("ask", collectors=["text", "image", "audio"])
+    def answer(number: int) -> Any:
+        return results[number]
+
+    for number, result in enumerate(results):
+        assert answer(number) is result
+    assert [span.attributes for span in recorded.spans if span.kind == "step"] == [{}, {}, {}]
+    status = llmobserve.status()
+    assert status is not None
+    assert status["internal_errors"] == {"collector.text": 3, "collector.image": 3, "collector.audio": 3}
+
+
+@pytest.mark.usefixtures("swallowing")
 def test_figures_that_cannot_be_read_do_no_harm(recorded: Captured) -> None:
     class Hostile(Broken):
         def collect(self, result: Any, *_: Any, **__: Any) -> Any:

@@ -133,6 +133,7 @@ def test_sums_of_images_and_what_they_do_not_share() -> None:
         "",
         "\0.png",
         b"GIF8 is no header",
+        b"\xff\xfb\x90\xff\xfb\x90 begins as a frame of MP3 does",
         "data:text/plain;base64,aGVsbG8=",
         "data:image/png,notbase64",
         "https://example.com/page.html",
@@ -273,6 +274,11 @@ def test_sounds_as_arrays() -> None:
     assert figures("audio", (stereo.T, 16_000)) == expected | {"channels": 2}
     assert figures("audio", np.zeros((100, 100))) == figures("audio", np.zeros((2, 2))) == {}
     assert figures("image", (mono, 16_000)) == {}
+    # No rates: neither has a length.
+    for rate in (0, -1, True, 2.5):
+        assert figures("audio", (mono, rate)) == {"count": 1, "channels": 1, "bytes": 96_000}
+    for array in (np.array(["a", "b"]), np.array([None, 1])):
+        assert figures("audio", array) == figures("image", array.reshape(2, 1)) == figures("text", array) == {}
 
 
 def test_raw_samples_with_a_stated_rate() -> None:

@@ -77,7 +77,7 @@ def _goes_on(head: bytes, first: _Frame, *, whole: bool) -> bool:
         at += frame.size
         following = _frame(head, at)
         if following is None or not _alike(first, following):
-            return whole and len(head) - at <= _ID3V1_BYTES
+            return whole and first.size <= len(head) <= at + _ID3V1_BYTES
         frame = following
     return True
 

@@ -87,7 +87,7 @@ class _Walk:
         elif isinstance(value, Mapping):
             self._fields(cast("Mapping[Any, Any]", value), depth)
         elif isinstance(value, self._array):
-            reader.array(value, None)
+            self._numbers(value, None)
         elif isinstance(value, self._picture):
             reader.picture(value)
         elif isinstance(value, os.PathLike):
@@ -99,8 +99,8 @@ class _Walk:
         if len(values) == 2 and isinstance(values, tuple):
             # (samples, rate) as soundfile and librosa give them, (rate, samples) as scipy and gradio do.
             for array, rate in (values, values[::-1]):
-                if isinstance(array, self._array) and isinstance(rate, int):
-                    self._reader.array(array, rate)
+                if isinstance(array, self._array) and _is_rate(rate):
+                    self._numbers(array, rate)
                     return
         if len(values) > _LONGEST_VECTOR and isinstance(values[0], _NUMBERS):
             return
@@ -112,12 +112,16 @@ class _Walk:
         if parts is not None:
             self._parts(parts)
             return
-        rate = next((fields[name] for name in _RATES if isinstance(fields.get(name), int)), None)
+        rate = next((fields[name] for name in _RATES if _is_rate(fields.get(name))), None)
         for value in fields.values():
             if rate is not None and isinstance(value, self._array):
-                self._reader.array(value, rate)
+                self._numbers(value, rate)
             else:
                 self.visit(value, depth + 1)
+
+    def _numbers(self, array: Any, rate_hz: int | None) -> None:
+        if array.dtype.kind in "biuf":  # truth values, numbers with and without sign, fractions: no texts, no objects
+            self._reader.array(array, rate_hz)
 
     def _object(self, value: Any, depth: int) -> None:
         """Of the clients of providers only what is an answer; models of pydantic, dataclasses, and some attributes."""
@@ -155,3 +159,7 @@ class _Walk:
                 self._reader.encoded(part.value, part.media_type)
             else:
                 self._reader.raw(part.value, part.media_type)
+
+
+def _is_rate(value: Any) -> bool:
+    return type(value) is int and value > 0
