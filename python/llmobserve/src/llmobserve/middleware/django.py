@@ -144,21 +144,22 @@ def _answered(run: RequestRun | None, request: Any, response: Any) -> None:
 class _Closing:
     """A streamed body that ends the run of its request when Django closes it."""
 
-    __slots__ = ("_content", "_error", "_inside", "_is_exhausted", "_is_open", "_run")
+    __slots__ = ("_content", "_error", "_inside", "_is_midway", "_is_open", "_run")
 
     def __init__(self, run: RequestRun, content: Any) -> None:
         self._content = content
         self._run = run
         self._inside = run.step_out()
         self._error: BaseException | None = None
-        self._is_exhausted = False
+        self._is_midway = False
+        """Begun and not at its end: who closes it then has lost the client."""
         self._is_open = True
 
     def close(self) -> None:
         """End the run."""
         if self._is_open:
             self._is_open = False
-            gone = None if self._is_exhausted else GeneratorExit()
+            gone = GeneratorExit() if self._is_midway else None
             self._run.end(self._error or gone, self._inside)
             self._error = None
 
@@ -173,10 +174,11 @@ class _Body(_Closing):
 
     def __next__(self) -> bytes:
         before = put(self._inside)
+        self._is_midway = True
         try:
             return next(self._content)
         except StopIteration:
-            self._is_exhausted = True
+            self._is_midway = False
             raise
         except BaseException as error:
             self._error = error
@@ -195,10 +197,11 @@ class _AsyncBody(_Closing):
 
     async def __anext__(self) -> bytes:
         before = put(self._inside)
+        self._is_midway = True
         try:
             return await anext(self._content)
         except StopAsyncIteration:
-            self._is_exhausted = True
+            self._is_midway = False
             raise
         except BaseException as error:
             self._error = error

@@ -100,7 +100,7 @@ def _kept_in(request: RequestRun, body: Iterable[bytes], environ: Environ) -> It
 class _Body:
     """An iterable body whose steps, and whose end, happen in the context of the request."""
 
-    __slots__ = ("_error", "_inside", "_is_exhausted", "_is_open", "_iterable", "_iterator", "_request")
+    __slots__ = ("_error", "_inside", "_is_midway", "_is_open", "_iterable", "_iterator", "_request")
 
     def __init__(self, request: RequestRun, iterable: Iterable[bytes]) -> None:
         self._request = request
@@ -108,7 +108,8 @@ class _Body:
         self._iterable = iterable
         self._iterator: Iterator[bytes] | None = None
         self._error: BaseException | None = None
-        self._is_exhausted = False
+        self._is_midway = False
+        """Begun and not at its end: who closes it then has lost the client."""
         self._is_open = True
 
     def __iter__(self) -> "_Body":
@@ -116,12 +117,13 @@ class _Body:
 
     def __next__(self) -> bytes:
         before = put(self._inside)
+        self._is_midway = True
         try:
             if self._iterator is None:
                 self._iterator = iter(self._iterable)
             return next(self._iterator)
         except StopIteration:
-            self._is_exhausted = True
+            self._is_midway = False
             raise
         except BaseException as error:
             self._error = error
@@ -143,8 +145,7 @@ class _Body:
             self._inside = put(before)
             if self._is_open:
                 self._is_open = False
-                # Closed in the middle: the client is gone.
-                gone = None if self._is_exhausted or self._iterator is None else GeneratorExit()
+                gone = GeneratorExit() if self._is_midway else None
                 self._request.end(self._error or gone, self._inside)
                 self._error = None
 
