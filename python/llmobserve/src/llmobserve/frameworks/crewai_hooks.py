@@ -91,7 +91,11 @@ class CrewaiHooks(FrameworkHooks):
     def _take(self, source: Any, event: Any) -> None:
         begun = event.started_event_id
         if begun is not None:
-            self.sections.end(begun, _failure(event))
+            inside = self.sections.inside(begun)
+            if inside is not None:
+                failure = _failure(event)
+                self.sections.end_since(inside, failure)  # work in it whose end was not told
+                self.sections.end(begun, failure)
             return
         begin = _BEGINNINGS.get(event.type)
         named = None if begin is None else begin(source, event)

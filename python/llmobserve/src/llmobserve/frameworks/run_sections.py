@@ -93,15 +93,22 @@ class RunSections:
                 if _is_inside(now.span, span):
                     put(settled(now if now.span is span else work.before))
 
-    def end_since(self, before: Snapshot, error: BaseException) -> None:
-        """End the work that has begun here since the context was `before`, where the framework will not say so."""
+    def end_since(self, before: Snapshot, error: BaseException | tuple[str, str] | None) -> None:
+        """End the work that has begun here since the context was `before`, where the framework will not say so.
+
+        Does nothing where this code is not inside `before`.
+        """
         with self._guard:
-            keys = {work.inside.span: key for key, work in self._under_way.items() if work.is_section}
+            known = {work.inside.span: key for key, work in self._under_way.items() if work.is_section}
+            keys: list[Hashable] = []
             span = here().span
             while span is not None and span is not before.span:
-                if span in keys:
-                    self.end(keys[span], error)
+                if span in known:
+                    keys.append(known[span])
                 span = span.parent
+            if span is before.span:
+                for key in keys:
+                    self.end(key, error)
 
     def inside(self, key: Hashable) -> Snapshot | None:
         """The context of what happens in a piece of work; `None` for unknown work."""
