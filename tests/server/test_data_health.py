@@ -323,6 +323,16 @@ def test_the_matrix_takes_the_last_report_of_each_process(store: Store) -> None:
     assert [finding.severity for finding in health.findings] == ["missing", "notice"]
 
 
+def test_a_framework_that_changed_takes_no_call_away(store: Store) -> None:
+    report = told("a", at(1), library("mcp", "missing", version="9.9"), library("httpx", calls=2))
+    store.write(WriteBatch(receipts=[receipt("a", at(1))], process_reports=[report]))
+    health = asked(store)
+    cells = {cell.library: cell for cell in health.coverage[0].libraries}
+    assert (cells["mcp"].is_framework, cells["httpx"].is_framework) == (True, False)
+    assert "calls are recorded all the same" in (cells["mcp"].fix or "")
+    assert (by_kind(health)["uncovered"].severity, by_kind(health)["uncovered"].count) == ("notice", 1)
+
+
 def test_who_was_heard_of_in_the_last_minutes_is_active(store: Store) -> None:
     now = NOW.replace(tzinfo=None)
     store.write(

@@ -1055,7 +1055,7 @@ export interface components {
         };
         /**
          * LibraryCoverage
-         * @description One client library in the processes of one service.
+         * @description One client library or framework in the processes of one service.
          */
         LibraryCoverage: {
             /** Calls */
@@ -1064,6 +1064,8 @@ export interface components {
             detail: string | null;
             /** Fix */
             fix: string | null;
+            /** Is Framework */
+            is_framework: boolean;
             /** Last Call */
             last_call: string | null;
             /** Library */

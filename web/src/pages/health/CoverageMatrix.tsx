@@ -20,7 +20,7 @@ export function CoverageMatrix({ health, zone }: { health: DataHealth; zone: str
     <Card
       title="Coverage"
       className="pb-2"
-      actions={<span className="text-xs text-ink-3">Client libraries that processes have imported</span>}
+      actions={<span className="text-xs text-ink-3">Client libraries and frameworks that processes have imported</span>}
     >
       {health.libraries.length === 0 ? (
         <AllWell>No process of this time has sent a report: they run another sender, or an older SDK.</AllWell>
@@ -73,7 +73,7 @@ function Cell({ cell, zone }: { cell: LibraryCoverage | undefined; zone: string 
         {word}
       </div>
       <div className="text-xs text-ink-2">
-        {[...cell.versions, cell.calls > 0 ? plural(cell.calls, "call") : "no calls"].join(" · ")}
+        {[...cell.versions, ...(cell.is_framework ? [] : [cell.calls > 0 ? plural(cell.calls, "call") : "no calls"])].join(" · ")}
       </div>
       <div className="text-xs text-ink-3" title={`${formatCount(cell.processes)} of its processes`}>
         {cell.last_call ? <Ago iso={cell.last_call} zone={zone} /> : null}

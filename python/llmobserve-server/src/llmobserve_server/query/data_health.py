@@ -113,7 +113,8 @@ def _twins(store: Store, scope: Scope, service: str | None) -> Row:
 
 def _findings(health: DataHealth, internal_errors: int) -> Iterable[Finding]:
     """All lines that there can be; those with nothing to count are left out."""
-    uncovered = [cell for row in health.coverage for cell in row.libraries if cell.state != "active"]
+    broken = [cell for row in health.coverage for cell in row.libraries if cell.state != "active"]
+    uncovered = sorted(broken, key=lambda cell: cell.is_framework)
     usage = health.usage
     first_loss = health.losses[0].fix if health.losses else ""
     first_letter = health.dead_letters[0].fix if health.dead_letters else ""
@@ -131,7 +132,8 @@ def _findings(health: DataHealth, internal_errors: int) -> Iterable[Finding]:
         text=f"{_many(health.records.rejected, 'record')} refused by the collector",
     )  # fmt: skip
     yield Finding(
-        kind="uncovered", severity="missing", count=len(uncovered), fix=uncovered[0].fix or "" if uncovered else "",
+        kind="uncovered", severity="notice" if all(cell.is_framework for cell in uncovered) else "missing",
+        count=len(uncovered), fix=uncovered[0].fix or "" if uncovered else "",
         text=f"{_many(len(uncovered), 'library', 'libraries')} not fully watched: "
         + ", ".join(dict.fromkeys(cell.library for cell in uncovered)),
     )  # fmt: skip

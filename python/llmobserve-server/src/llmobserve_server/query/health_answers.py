@@ -48,9 +48,11 @@ class Finding(Model):
 
 
 class LibraryCoverage(Model):
-    """One client library in the processes of one service."""
+    """One client library or framework in the processes of one service."""
 
     library: str
+    is_framework: bool
+    """It makes no calls itself: what it calls its agents and tools becomes sections."""
     state: Literal["active", "degraded", "missing"]
     """The worst of the processes."""
     versions: list[str]

@@ -1,7 +1,10 @@
 """What to do about what is not well with the data: one or two sentences a case."""
 
+from llmobserve.frameworks.libraries import FRAMEWORKS
+
 __all__ = [
     "ESTIMATED_FIX",
+    "FRAMEWORK_NAMES",
     "GAP_FIX",
     "INTERNAL_ERROR_FIX",
     "SKEW_FIX",
@@ -14,6 +17,8 @@ __all__ = [
     "loss_text",
 ]
 
+FRAMEWORK_NAMES = frozenset(library.name for library in FRAMEWORKS)
+"""Of libraries that make no calls themselves; as the SDK of this version knows them."""
 _SPOOL_FULL = (
     "The spool directory was full: 256 MB, or the disk nearly so.",
     "See that the collector can be reached, make room on the sender's disk, then run `llmobserve flush` there.",
@@ -140,6 +145,11 @@ def flag_text(flag: str) -> tuple[str, str]:
 def hook_fix(library: str, version: str | None, state: str) -> str:
     """What to do about a hook that is not as wanted."""
     which = f"{library} {version}" if version else library
+    if library in FRAMEWORK_NAMES:
+        return (
+            f"Agents, tools and tasks of {which} may not become sections; its calls are recorded all the same. "
+            "Upgrade llmobserve, or use a version that its doctor names tested."
+        )
     if state == "missing":
         return (
             f"Calls through {which} may not be seen. Upgrade llmobserve, or use a version that its doctor names tested."

@@ -16,7 +16,14 @@ from llmobserve_server.query.health_answers import (
     SkewHealth,
     Wrapper,
 )
-from llmobserve_server.query.health_fixes import INTERNAL_ERROR_FIX, SKEW_FIX, WRAPPER_NOTE, hook_fix, loss_text
+from llmobserve_server.query.health_fixes import (
+    FRAMEWORK_NAMES,
+    INTERNAL_ERROR_FIX,
+    SKEW_FIX,
+    WRAPPER_NOTE,
+    hook_fix,
+    loss_text,
+)
 from llmobserve_server.query.health_losses import of_service
 from llmobserve_server.query.spend import as_int
 from llmobserve_server.query.window import Scope, as_utc
@@ -174,6 +181,7 @@ def _library(name: str, entries: Sequence[Mapping[str, Any]]) -> LibraryCoverage
     target = at_fault.get("target")
     return LibraryCoverage(
         library=name,
+        is_framework=name in FRAMEWORK_NAMES,
         state=state,
         versions=sorted({entry["version"] for entry in entries if entry.get("version")}),
         processes=len(entries),
