@@ -1,7 +1,10 @@
 """The demo provider under the real clients: each answer is what they expect, and what the ledger says is recorded."""
 
+import socket
+import struct
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import openai
@@ -135,3 +138,16 @@ def test_calls_told_in_words_count_as_called(clients: Any) -> None:
     told: Any = [*PROMPT, {"role": "assistant", "content": f"Calling tools: [{{'id': '{first.id}'}}]"}]
     second = gpt.chat.completions.create(model=MINI, messages=told, tools=tools).choices[0].message.tool_calls[0]
     assert (first.function.name, second.function.name) == ("find", "book")
+
+
+def test_a_client_that_goes_away_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    with DemoProvider() as provider:
+        address = urlsplit(provider.openai_url)
+        for _ in range(3):
+            with socket.create_connection((address.hostname, address.port)) as gone:
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closes with a reset
+                gone.sendall(b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 100\r\n\r\n{")
+        with openai.OpenAI(base_url=provider.openai_url, api_key="demo") as client:
+            client.chat.completions.create(model=MINI, messages=PROMPT)
+        assert len(provider.ledger) == 1
+    assert capfd.readouterr().err == ""
