@@ -25,6 +25,15 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert dead == []
 
 
+def test_every_page_is_in_the_list_of_pages() -> None:
+    lists = [ROOT / "docs" / "README.md", ROOT / "docs" / "guides" / "frameworks.md"]
+    linked = {
+        (page.parent / target).resolve() for page in lists for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    }
+    pages = {page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "decisions"}
+    assert sorted(str(page.relative_to(ROOT)) for page in pages - linked - set(lists)) == []
+
+
 def test_readme_names_every_command() -> None:
     commands = {name for name, _, _ in COMMANDS} | {one.name for one in entry_points(group="llmobserve.commands")}
     assert len(commands) > 5
