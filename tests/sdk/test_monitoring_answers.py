@@ -296,6 +296,61 @@ def test_an_answer_of_gemini() -> None:
         assert figures("audio", result) == {}
 
 
+DATA_URL = f"data:image/png;base64,{b64(png())}"
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": b64(png())}}, PICTURE),
+        ({"type": "image", "source": {"type": "url", "url": "https://images.example/1"}}, {"count": 1}),
+        ({"type": "image_url", "image_url": {"url": DATA_URL}}, PICTURE),
+        ({"type": "input_image", "image_url": DATA_URL}, PICTURE),
+        ({"role": "assistant", "content": [{"type": "image_url", "image_url": {"url": DATA_URL}}]}, PICTURE),
+        # OpenRouter, whole and streamed.
+        (
+            {
+                "choices": [
+                    {"message": {"content": "", "images": [{"type": "image_url", "image_url": {"url": DATA_URL}}]}}
+                ]
+            },
+            PICTURE,
+        ),
+        ({"choices": [{"delta": {"images": [{"type": "image_url", "image_url": {"url": DATA_URL}}]}}]}, PICTURE),
+        (
+            [
+                {"type": "image_generation.partial_image", "b64_json": b64(png(9, 9)), "output_format": "png"},
+                {"type": "image_generation.completed", "b64_json": b64(png()), "output_format": "png"},
+            ],
+            PICTURE,
+        ),
+        # What is stated to be something else is not looked at.
+        ({"type": "image", "source": {"type": "base64", "media_type": "application/pdf", "data": b64(png())}}, {}),
+        # A format that is not read: one image all the same.
+        (
+            {"created": 1, "output_format": "svg", "data": [{"b64_json": b64(b"<svg/>")}]},
+            {"count": 1, "bytes": 6, "format": "svg"},
+        ),
+    ],
+)
+def test_images_in_parts_of_messages(result: Any, expected: dict[str, Any]) -> None:
+    assert figures("image", result) == expected
+    assert figures("audio", result) == figures("text", result) == {}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"type": "input_audio", "input_audio": {"data": b64(wav()), "format": "wav"}},
+        {"type": "output_audio", "data": b64(wav()), "transcript": "Hello there"},
+        f"data:audio/wav;base64,{b64(wav())}",
+    ],
+)
+def test_sounds_in_parts_of_messages(result: Any) -> None:
+    assert figures("audio", result) == SPEECH
+    assert figures("image", result) == {}
+
+
 def test_speech_that_has_been_read() -> None:
     spoken = Answer(headers={"content-type": "audio/wav"}, body=wav())
     with Loopback(spoken) as server, openai.OpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
