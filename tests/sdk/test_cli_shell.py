@@ -106,6 +106,16 @@ def test_doctor_tells_that_nobody_answers(monkeypatch: pytest.MonkeyPatch, capsy
     assert "does not answer at http://127.0.0.1:1" in report["problems"][0]
 
 
+def test_doctor_tells_that_providers_get_no_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLMOBSERVE_PROPAGATE_TO", "api.openai.com, billing.internal")
+    _, report = examined(capsys)
+    told = [problem for problem in report["problems"] if "propagate_to" in problem]
+    assert told == ["propagate_to: api.openai.com is a host of openai, to which nothing is ever added."]
+    assert report["settings"]["propagate_to"] == ["api.openai.com", "billing.internal"]
+
+
 def test_doctor_tells_that_the_key_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
