@@ -1,6 +1,7 @@
 """Several records of one provider call are one charge, in whatever order and company they arrive (architecture 12)."""
 
 import asyncio
+import shutil
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -287,6 +288,21 @@ def test_health_and_repricing_count_the_call_once(server: Collector) -> None:
     # The record that came twice is a duplicate; its call's other record is not.
     assert (health.records.received, health.records.stored, health.records.duplicates) == (3, 2, 1)
     assert ChunkReader(server.store, PROJECT, RepriceFilter(), 10).find().calls == 1
+
+
+def test_what_was_merged_is_read_back_from_the_log(server: Collector, tmp_path: Path) -> None:
+    """A crash leaves the file and its log; rows that one transaction wrote and changed come back as it left them."""
+    server.post(batch(seen("a", start_time_us=NOW_US), told("b", context={"customer_id": "acme"})))
+    server.post(batch(seen("c", "r2", start_time_us=NOW_US)))
+    server.post(batch(told("d", "r2")))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in tmp_path.glob("events.duckdb*"):
+        shutil.copy(file, copy)
+    assert (copy / "events.duckdb.wal").stat().st_size > 0
+    with collector(copy) as again:
+        assert charges(again) == {"a": None, "b": "a", "c": None, "d": "c"}
+        assert [row["customer_id"] for row in again.rows(events)] == ["acme", "acme", None, None]
 
 
 def test_an_id_that_hundreds_of_records_have_is_no_id_of_a_call(server: Collector) -> None:
