@@ -213,6 +213,21 @@ def test_parents_by_id_wherever_the_events_come_from(spans: list[OpenSpan]) -> N
     assert {span.name: (span.parent.name if span.parent else None) for span in spans} == {"A": None, "B": "A", "C": "A"}
 
 
+@pytest.mark.parametrize(("deeper", "inside"), [(False, "agent:A/tool:T"), (True, "agent:A/step:S/tool:T")])
+def test_frameworks_that_name_an_outer_parent(spans: list[OpenSpan], deeper: bool, inside: str) -> None:
+    runs = RunSections("tests")
+    runs.begin("a", "agent", "A")
+    runs.begin("s", "step", "S", parent="a")
+    runs.skip("m", parent="a", deeper=deeper)
+    assert path() == inside.removesuffix("/tool:T")
+    runs.end("m")
+    runs.begin("t", "tool", "T", parent="a", deeper=deeper)
+    assert path() == inside
+    for key in ("t", "s", "a"):
+        runs.end(key)
+    assert path() is None
+
+
 def test_a_section_that_ends_in_another_task_is_left_where_it_began(spans: list[OpenSpan]) -> None:
     runs = RunSections("tests")
 
@@ -307,3 +322,22 @@ def test_the_doctor_tells_of_a_release_that_breaks_us(tmp_path: Path) -> None:
     ]
     notes = [note for note in report["notes"] if note.startswith("pydantic_ai")]
     assert len(notes) == 1 and "99.0 is not among the tested versions" in notes[0]
+
+
+def test_work_whose_end_is_not_told_is_ended_by_what_has_started_it() -> None:
+    runs = RunSections("tests")
+    with section("workflow:outer"):
+        before = current()
+        runs.begin("crew", "workflow", "crew")
+        runs.begin("agent", "agent", "one")
+        inner = current().span
+        assert inner is not None
+        assert inner.parent is not None
+        spans = [inner, inner.parent]
+        thread = threading.Thread(target=lambda: runs.end_since(before._replace(span=spans[0]), Boom()))
+        thread.start()
+        thread.join()
+        assert [span.status for span in spans] == ["running", "running"], "not for those elsewhere"
+        runs.end_since(before, Boom("no more"))
+        assert [(span.status, span.error) for span in spans] == [("error", ("Boom", "no more"))] * 2
+        assert current().span is before.span

@@ -7,6 +7,7 @@ routing functions of a graph, and models, which are calls. What has only the nam
 """
 
 import functools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from importlib import import_module
@@ -152,13 +153,13 @@ class _Handler:
     ) -> None:
         # In a batch the context here is not that of the chain that asks.
         if self.hooks.is_on:
-            self.hooks.sections.skip(run_id, parent=parent_run_id)
+            self.hooks.sections.skip(run_id, parent=parent_run_id, deeper=_outer_ones())
 
     def on_llm_start(
         self, serialized: Any, prompts: Any, *, run_id: Any, parent_run_id: Any = None, **more: Any
     ) -> None:
         if self.hooks.is_on:
-            self.hooks.sections.skip(run_id, parent=parent_run_id)
+            self.hooks.sections.skip(run_id, parent=parent_run_id, deeper=_outer_ones())
 
     def _ended(self, *_: Any, run_id: Any, **__: Any) -> None:
         self.hooks.sections.end(run_id)
@@ -174,9 +175,14 @@ class _Handler:
         parent = _BATCH.get() if parent_run_id is None else parent_run_id
         around = sections.inside(parent) or here()
         if named is None or (_is_of_class(named.name) and around.span is not None):
-            sections.skip(run_id, parent=parent)
+            sections.skip(run_id, parent=parent, deeper=_outer_ones())
         else:
-            sections.begin(run_id, named.kind, named.name, parent=parent)
+            sections.begin(run_id, named.kind, named.name, parent=parent, deeper=_outer_ones())
+
+
+def _outer_ones() -> bool:
+    """True where LangChain may name an outer parent: before Python 3.11 its own context does not reach into tasks."""
+    return sys.version_info < (3, 11) and _BATCH.get() is None
 
 
 def _is_of_class(name: str) -> bool:

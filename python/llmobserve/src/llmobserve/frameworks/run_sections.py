@@ -46,22 +46,28 @@ class RunSections:
         parent: Hashable | None = None,
         attributes: Mapping[str, Any] | None = None,
         entered: bool = True,
+        deeper: bool = False,
     ) -> None:
-        """A piece of work begins that is a section, inside the work `parent`, else inside what is here."""
+        """A piece of work begins that is a section, inside the work `parent`, else inside what is here.
+
+        `deeper`: the framework may name an outer one, so that other work inside `parent` that this code is in wins.
+        """
         with self._guard:
             before = current()
-            span, inside = below(self._around(parent, before), kind, name, attributes)
+            span, inside = below(self._around(parent, before, deeper), kind, name, attributes)
             span.resume = before
             self._sections.add(span)
             self._keep(key, _Work(inside, before, True))
             if entered:
                 put(inside)
 
-    def skip(self, key: Hashable, *, parent: Hashable | None = None, entered: bool = True) -> None:
+    def skip(
+        self, key: Hashable, *, parent: Hashable | None = None, entered: bool = True, deeper: bool = False
+    ) -> None:
         """A piece of work begins that is no section: what happens in it is inside the work `parent`."""
         with self._guard:
             before = current()
-            inside = self._around(parent, before)
+            inside = self._around(parent, before, deeper)
             self._keep(key, _Work(inside, before, False))
             if entered and inside.span is not before.span:
                 put(inside)
@@ -115,14 +121,14 @@ class RunSections:
         work = self._under_way.get(key)
         return None if work is None else work.inside
 
-    def _around(self, parent: Hashable | None, now: Snapshot) -> Snapshot:
+    def _around(self, parent: Hashable | None, now: Snapshot, deeper: bool) -> Snapshot:
         """The context of the parent; that of this code if sections of the application's have begun in it since."""
         work = None if parent is None else self._under_way.get(parent)
         if work is None:
             return now
         span = now.span
         while span is not work.inside.span:
-            if span is None or span in self._sections:
+            if span is None or (span in self._sections and not deeper):
                 return work.inside
             span = span.parent
         return now
