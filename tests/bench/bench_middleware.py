@@ -1,7 +1,8 @@
 """What the middlewares add to a request that makes no call: the application with and without, in turns in one process.
 
-Run: `./dev bench middleware [rounds]`, on a machine that does nothing else. No server and no socket: the applications are
-called as a server calls them. Figures are CPU time of the calling thread, the lower quartile of all requests of a kind.
+Run: `./dev bench middleware [rounds]`, on a machine that does nothing else. No server and no socket: the applications
+are called as a server calls them. Figures are CPU time of the calling thread, the lower quartile of all requests of a
+kind.
 """
 
 import asyncio
@@ -59,9 +60,9 @@ def _asgi(loop: asyncio.AbstractEventLoop, app: Any) -> Case:
 def _wsgi(app: Any) -> Case:
     def request() -> None:
         environ: dict[str, Any] = {
-            **{"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/items/7/", "QUERY_STRING": ""},
-            **{"SERVER_NAME": "app.test", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "HTTP_X_CUSTOMER": "acme"},
-            **{"wsgi.input": BytesIO(), "wsgi.errors": sys.stderr},
+            "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/items/7/", "QUERY_STRING": "",
+            "SERVER_NAME": "app.test", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "HTTP_X_CUSTOMER": "acme",
+            "wsgi.input": BytesIO(), "wsgi.errors": sys.stderr,
         }
         body = app(environ, lambda status, headers, exc_info=None: None)
         for _ in body:
