@@ -519,7 +519,7 @@ export interface paths {
         };
         /**
          * Scores
-         * @description Scores that were said in the time range, the newest first. The filter `q` has no meaning here.
+         * @description Scores that were said in the time range, the newest first.
          */
         get: operations["scores_api_v1_scores_get"];
         put?: never;
@@ -2235,12 +2235,12 @@ export interface operations {
                 sort?: "start" | "-start" | "cost" | "-cost" | "duration" | "-duration" | "tokens" | "-tokens";
                 cursor?: string | null;
                 limit?: number;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
                 /** @description Start, ISO 8601; default: 24 hours before the end. */
                 from?: string | null;
                 /** @description End (exclusive), ISO 8601; default: now. */
                 to?: string | null;
-                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
-                q?: string;
                 /** @description Project; default: that of the key. */
                 project?: string | null;
             };
@@ -3132,12 +3132,12 @@ export interface operations {
                 sort?: "start" | "-start" | "cost" | "-cost" | "duration" | "-duration" | "calls" | "-calls";
                 cursor?: string | null;
                 limit?: number;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
                 /** @description Start, ISO 8601; default: 24 hours before the end. */
                 from?: string | null;
                 /** @description End (exclusive), ISO 8601; default: now. */
                 to?: string | null;
-                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
-                q?: string;
                 /** @description Project; default: that of the key. */
                 project?: string | null;
             };
@@ -3170,12 +3170,12 @@ export interface operations {
     latest_run_api_v1_runs_latest_get: {
         parameters: {
             query?: {
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
                 /** @description Start, ISO 8601; default: 24 hours before the end. */
                 from?: string | null;
                 /** @description End (exclusive), ISO 8601; default: now. */
                 to?: string | null;
-                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
-                q?: string;
                 /** @description Project; default: that of the key. */
                 project?: string | null;
             };
@@ -3252,8 +3252,6 @@ export interface operations {
                 from?: string | null;
                 /** @description End (exclusive), ISO 8601; default: now. */
                 to?: string | null;
-                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
-                q?: string;
                 /** @description Project; default: that of the key. */
                 project?: string | null;
             };
@@ -3386,12 +3384,12 @@ export interface operations {
                 compare?: "previous" | null;
                 /** @description IANA time zone in which days begin; default UTC. */
                 tz?: string | null;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
                 /** @description Start, ISO 8601; default: 24 hours before the end. */
                 from?: string | null;
                 /** @description End (exclusive), ISO 8601; default: now. */
                 to?: string | null;
-                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
-                q?: string;
                 /** @description Project; default: that of the key. */
                 project?: string | null;
             };

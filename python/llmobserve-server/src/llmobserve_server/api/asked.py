@@ -14,7 +14,7 @@ from llmobserve_server.query.filters import Term, parse
 from llmobserve_server.query.window import Scope, parse_window
 from llmobserve_server.store.protocol import Store
 
-__all__ = ["Asked", "AskedHere", "BooksHere", "RulesHere", "ScopeHere", "StoreHere"]
+__all__ = ["Asked", "AskedHere", "BooksHere", "RulesHere", "ScopeHere", "StoreHere", "WindowHere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,25 @@ def _scope(access: ReadAccess) -> Scope:
     return Scope(access.project_id)
 
 
-def _asked(
+def _window(
     access: ReadAccess,
     from_: Annotated[
         str | None, Query(alias="from", description="Start, ISO 8601; default: 24 hours before the end.")
     ] = None,
     to: Annotated[str | None, Query(description="End (exclusive), ISO 8601; default: now.")] = None,
+) -> Scope:
+    return Scope(access.project_id, parse_window(from_, to, datetime.now(UTC)))
+
+
+WindowHere = Annotated[Scope, Depends(_window)]
+"""The project within the time range, for questions that no filter is for."""
+
+
+def _asked(
+    scope: WindowHere,
     q: Annotated[str, Query(description="Filter, as `model:gpt-5* cost:>0.01 -status:error`.")] = "",
 ) -> Asked:
-    return Asked(Scope(access.project_id, parse_window(from_, to, datetime.now(UTC))), parse(q))
+    return Asked(scope, parse(q))
 
 
 def _store(request: Request) -> Store:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from llmobserve.wire import ScoreTarget
-from llmobserve_server.api.asked import AskedHere, StoreHere
+from llmobserve_server.api.asked import StoreHere, WindowHere
 from llmobserve_server.api.deps import in_reader
 from llmobserve_server.api.score_models import NewScore
 from llmobserve_server.auth.access import IngestAccess
@@ -21,7 +21,7 @@ router = APIRouter(tags=["scores"])
 @router.get("/scores")
 async def scores(
     request: Request,
-    asked: AskedHere,
+    scope: WindowHere,
     store: StoreHere,
     target_type: ScoreTarget | None = None,
     target_id: str | None = None,
@@ -30,12 +30,12 @@ async def scores(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> ScoreList:
-    """Scores that were said in the time range, the newest first. The filter `q` has no meaning here."""
+    """Scores that were said in the time range, the newest first."""
     return await in_reader(
         request,
         list_scores,
         store,
-        asked.scope,
+        scope,
         target_type=target_type,
         target_id=target_id,
         name=name,

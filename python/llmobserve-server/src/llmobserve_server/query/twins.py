@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_
-
 from llmobserve_server.query.score_answers import TwinView
 from llmobserve_server.query.window import Scope, as_utc
 from llmobserve_server.store.one_charge import NEAR
@@ -25,14 +23,12 @@ def twins_of(store: Store, scope: Scope, row: Row) -> list[TwinView]:
         return []
     c = events.c
     charged = row["merged_into"] or row["event_id"]
-    # Of a chain of records each is near the next one only.
+    # Of a chain of records each is near the next one only. Two statements: most blocks have nothing merged, and where
+    # an id is asked for as well they would all be read.
     near = scope.between(row["start_time"] - 2 * NEAR, row["start_time"] + 2 * NEAR)
-    rows = store.fetch(
-        near.select(events, *(c[name] for name in _READ))
-        .where(or_(c.event_id == charged, c.merged_into == charged), c.event_id != row["event_id"])
-        .order_by(c.billable.desc(), c.start_time, c.event_id)
-        .limit(_MOST)
-    )
+    statement = near.select(events, *(c[name] for name in _READ)).order_by(c.start_time, c.event_id).limit(_MOST)
+    rows = [] if charged == row["event_id"] else store.fetch(statement.where(c.event_id == charged))
+    rows += store.fetch(statement.where(c.merged_into == charged, c.event_id != row["event_id"]))
     said = _with_content(store, scope, [found["event_id"] for found in rows])
     return [_twin(found, said) for found in rows]
 
