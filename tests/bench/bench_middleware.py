@@ -60,9 +60,16 @@ def _asgi(loop: asyncio.AbstractEventLoop, app: Any) -> Case:
 def _wsgi(app: Any) -> Case:
     def request() -> None:
         environ: dict[str, Any] = {
-            "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/items/7/", "QUERY_STRING": "",
-            "SERVER_NAME": "app.test", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "HTTP_X_CUSTOMER": "acme",
-            "wsgi.input": BytesIO(), "wsgi.errors": sys.stderr,
+            "REQUEST_METHOD": "GET",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": "/items/7/",
+            "QUERY_STRING": "",
+            "SERVER_NAME": "app.test",
+            "SERVER_PORT": "80",
+            "wsgi.url_scheme": "http",
+            "HTTP_X_CUSTOMER": "acme",
+            "wsgi.input": BytesIO(),
+            "wsgi.errors": sys.stderr,
         }
         body = app(environ, lambda status, headers, exc_info=None: None)
         for _ in body:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from server.event_rows import opened
 
-from llmobserve.wire import Batch, ContentRecord, SpanEvent
+from llmobserve.wire import Batch, CallEvent, ContentRecord, SpanEvent
 from llmobserve_server.demo.generate import generate, workday
 from llmobserve_server.demo.load import fill_store, is_empty
 from llmobserve_server.demo.world import INCIDENT, SPIKE
@@ -65,10 +65,12 @@ def test_same_seed_same_data_other_seed_other_data(batches: list[Batch]):
 
 def test_records_are_whole(batches: list[Batch]):
     records = [record for batch in batches for record in batch.events]
-    events = [record for record in records if not isinstance(record, ContentRecord)]
+    events = [record for record in records if isinstance(record, CallEvent | SpanEvent)]
     ids = {event.event_id for event in events}
     assert len(ids) == len(events)
-    assert {record.event_id for record in records if isinstance(record, ContentRecord)} <= ids
+    contents = [record for record in records if isinstance(record, ContentRecord)]
+    assert len(events) + len(contents) == len(records)
+    assert {record.event_id for record in contents} <= ids
     spans = {event.context.span_id for event in events}
     assert all(event.context.parent_span_id in spans for event in events if event.context.parent_span_id)
     for event in events:
