@@ -39,9 +39,10 @@ spans_of_others = []
 
 
 def with_openinference(*names):
-    '''Have these instrumentors of OpenInference at work: (module, class).'''
+    '''Have these instrumentors of OpenInference at work: (module, class). With them we come late, after the imports.'''
     if sys.argv[1] != "openinference":
         return
+    llmobserve.observe(transport=transport)
     from importlib import import_module
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
@@ -85,7 +86,8 @@ def failure(work):
         return type(error).__name__
 
 
-llmobserve.observe(transport=transport)
+if sys.argv[1] == "plain":
+    llmobserve.observe(transport=transport)
 """
 _TAIL = """
 health = [[one.library, one.target, one.state, one.detail] for one in capture.health() if one.state != "waiting"]
@@ -136,6 +138,10 @@ class Outcome:
     def states(self, library: str) -> set[str]:
         """States of the hooks of a library."""
         return {state for name, _, state, _ in self.health if name == library}
+
+    def hooked(self, library: str) -> set[str]:
+        """What is hooked of a library."""
+        return {target for name, target, state, _ in self.health if name == library and state == "active"}
 
     def tree(self, run: str) -> str:
         """Sections and calls of the run of that name, indented, with the kind before the name."""

@@ -10,6 +10,7 @@ from frameworks.scripted import environment_of, scripted
 pytestmark = pytest.mark.packaging
 
 PROGRAM = """
+import llama_index_instrumentation
 from llama_index.core import Document, Settings, VectorStoreIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.embeddings import MockEmbedding
@@ -17,6 +18,11 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
 from llama_index.llms.openai import OpenAI
 
+dispatcher = llama_index_instrumentation.root_dispatcher
+others = [handler for handler in dispatcher.span_handlers if not type(handler).__module__.startswith("llmobserve")]
+llmobserve.unobserve()
+seen["left behind"] = dispatcher.span_handlers != others
+llmobserve.observe(transport=transport)
 with_openinference(("llama_index", "LlamaIndexInstrumentor"), ("openai", "OpenAIInstrumentor"))
 
 
@@ -185,7 +191,7 @@ def test_tree_and_cost(environments: Environments, mode: str) -> None:
     assert outcome.tree("never streamed") == QUERY.removesuffix("\n    call")
     assert outcome.tree("refused") == "agent researcher !\n  call !"
     answered = dict.fromkeys(("handoff", "query", "streamed query", "streamed query, async"), "Hello there")
-    assert outcome.seen == {**answered, "refused": "BadRequestError"}
+    assert outcome.seen == {**answered, "refused": "BadRequestError", "left behind": False}
     # Three hand-offs of 4 calls, boss 4, streamed 2, own 2, broken 2, two queries, three streamed ones; one refused.
     assert len(outcome.calls) == len(server.ledger) == 28
     assert outcome.usd == 27 * CALL_USD

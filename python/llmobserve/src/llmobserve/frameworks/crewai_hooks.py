@@ -6,6 +6,7 @@ cancelled has no such event: what started it ends its sections.
 """
 
 import functools
+import sys
 from collections.abc import Callable
 from inspect import iscoroutinefunction
 from types import ModuleType
@@ -17,10 +18,10 @@ from llmobserve.frameworks.hooks import FrameworkHooks, Named
 __all__ = ["CrewaiHooks"]
 
 _STARTS = {
-    "crewai.crew": ("Crew.kickoff", "Crew.akickoff"),
-    "crewai.flow.runtime": ("Flow.kickoff_async",),
+    "crewai.crew": ("Crew", ("kickoff", "akickoff")),
+    "crewai.flow.runtime": ("Flow", ("kickoff_async",)),
 }
-"""By module, what starts work."""
+"""By module the class, and its methods that start work."""
 Begin = Callable[[Any, Any], "Named | None"]
 """Gets the source of an event and the event."""
 
@@ -33,9 +34,13 @@ class CrewaiHooks(FrameworkHooks):
 
     def hook(self, module: ModuleType) -> None:
         """Hook the event bus, or what `module` defines of that which starts work."""
-        for target in _STARTS.get(module.__name__, ()):
-            self.hook_method(module, target, self._around_start)
-        if module.__name__ in _STARTS:
+        name = next((name for name in _STARTS if sys.modules.get(name) is module), None)
+        if name is not None:
+            class_name, methods = _STARTS[name]
+            named = ModuleType(name)  # CrewAI overwrites the name of some of its modules (crewai/__init__.py)
+            setattr(named, class_name, getattr(module, class_name, None))
+            for method in methods:
+                self.hook_method(named, f"{class_name}.{method}", self._around_start)
             return
         parameters = ("self", "source", "event")
         self.hook_method(module, "CrewAIEventsBus.emit", self._around_emit, parameters=parameters)
