@@ -21,7 +21,7 @@ def call(url: str, ledger: int) -> None:
 
 def call_on(url: str, ledger: int, stop: threading.Event) -> None:
     """So that the sender's thread is at work at the moment of a fork."""
-    while not stop.is_set():
+    while not stop.wait(0.01):
         call(url, ledger)
 
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,7 +15,6 @@ import polars
 import pyarrow
 import pyarrow.parquet
 import pytest
-from wheels import ROOT
 
 import llmobserve
 from backends.conftest import Provider
@@ -253,26 +250,6 @@ def test_a_folder_that_goes_away_is_made_again(provider: Provider, folder: Path)
     provider.ask()
     assert llmobserve.flush() or llmobserve.flush()
     assert ask_duckdb(folder, "select count(*) from {events} where type = 'call'") == [(1,)]
-
-
-def test_nothing_else_is_imported_for_it(folder: Path) -> None:
-    """`pyarrow.array` would import pandas, which takes a second at the moment of the first write."""
-    program = f"""
-import sys
-import llmobserve
-assert "pyarrow" not in sys.modules
-from llmobserve.backends.parquet import ParquetBackend
-from backends.records import call, rows, span
-backend = ParquetBackend({f"parquet:{folder}"!r})
-backend.initialize()
-backend.write_batch(rows(call("e1"), span("s1")))
-print([name for name in ("pandas", "polars", "duckdb", "psycopg") if name in sys.modules])
-"""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], env=environ, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
 def test_old_drafts_are_removed(folder: Path) -> None:

@@ -22,6 +22,7 @@ from e2e.test_kill_loop import PROGRAM, run_until_killed
 from e2e.test_kill_loop import Provider as Numbered
 from loopback.postgresql import Postgresql
 from loopback.server import Loopback
+from wheels import ROOT
 
 from backends.records import CALL_USD
 
@@ -135,6 +136,30 @@ with httpx2.Client() as client:
     assert processes == [(4,)]
 
 
+def test_all_is_loaded_by_observe(storage: Storage) -> None:
+    """What the sender's thread would load at its first write, a child forked meanwhile would have half loaded for ever.
+
+    And `pyarrow.array` would load pandas, which takes a second.
+    """
+    program = """
+import json, sys
+import llmobserve
+from backends.records import batch, call, content, score, span
+assert not {"pyarrow", "psycopg"} & set(sys.modules)
+from llmobserve.backends.registry import storage_transport
+transport = storage_transport(sys.argv[1])
+body = json.dumps(batch(call("e1"), content("e1"), span("s1"), score("c1"))).encode()
+before = set(sys.modules)
+transport.post(body)
+print(sorted(set(sys.modules) - before), "pandas" in sys.modules)
+transport.close()
+"""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    command = [sys.executable, "-W", "error", "-c", program, storage.address]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[] False\n", "")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_forks(storage: Storage, tmp_path: Path) -> None:
     """The child does not touch the parent's connection, and neither waits for a lock of the other."""
@@ -145,7 +170,8 @@ def test_forks(storage: Storage, tmp_path: Path) -> None:
         done = subprocess.run(
             command, env=os.environ | environ, capture_output=True, text=True, timeout=200, check=False
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0, done.stderr
+        assert not done.stderr, done.stderr
         flush(environ)
     assert_each_once(storage, ledger.read_text().split())
     processes = storage.ask("select count(distinct process_id) from {events} where type = 'call'")

@@ -7,6 +7,7 @@ from typing import Any
 from llmobserve.backends.base import BackendError, EventRefused, StorageBackend
 from llmobserve.backends.rows import rows_of
 from llmobserve.guard import guarded
+from llmobserve.pricing import load_price_book
 from llmobserve.privacy import clean
 from llmobserve.transport.base import Reply, TransportError
 
@@ -20,6 +21,9 @@ class BackendTransport:
 
     def __init__(self, backend: StorageBackend) -> None:
         self._backend = backend
+        # In the thread of `observe()`, as all that is loaded: a child that is forked while the sender's thread loads
+        # something would have half of it for ever.
+        load_price_book()
         self._ready = False
 
     @property

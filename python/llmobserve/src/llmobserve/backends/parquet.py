@@ -36,6 +36,7 @@ class ParquetBackend(StorageBackend):
         self._folder, self.gather_s = _parsed(address)
         try:
             import pyarrow
+            import pyarrow.compute  # which the first cast would load, in the thread of the sender
             import pyarrow.parquet
         except ImportError as error:
             raise ImportError(f"pip install 'llmobserve[parquet]' ({error})") from None
@@ -83,7 +84,7 @@ class ParquetBackend(StorageBackend):
             ]
             table = arrow.Table.from_arrays(columns, schema=self._schema)
             self._parquet.write_table(table, buffer, compression="zstd")
-        except (ValueError, TypeError, arrow.ArrowException) as error:
+        except (arrow.ArrowInvalid, arrow.ArrowTypeError, UnicodeError) as error:
             raise EventRefused(str(error)) from None
         return buffer.getvalue().to_pybytes()
 
