@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from loopback.server import Answer, Loopback, Received, event_stream, json_answer, sse
 
 from frameworks.environments import OPENAI_3, Environments
 from frameworks.program import run_program
@@ -177,3 +178,62 @@ def test_tree_and_cost(environments: Environments, mode: str) -> None:
     models, searches = 4 * 5 + 4 * 2 + 2 * 2 + 1, 8
     assert len(outcome.calls) == len(provider.ledger) == models + searches + 1
     assert outcome.usd == models * CALL_USD + searches * EMBEDDING_USD
+
+
+GEMINI = """
+import warnings
+warnings.simplefilter("ignore")
+from google.adk.agents import LlmAgent
+from google.adk.agents.run_config import RunConfig, StreamingMode
+from google.adk.runners import InMemoryRunner
+from google.genai import types
+
+
+def search(query: str) -> str:
+    '''Finds papers.'''
+    return "three papers"
+
+
+async def main():
+    agent = LlmAgent(name="researcher", model="gemini-2.5-flash", tools=[search])
+    for mode in (StreamingMode.NONE, StreamingMode.SSE):
+        runner = InMemoryRunner(agent=agent, app_name="tests")
+        session = await runner.session_service.create_session(app_name="tests", user_id="u")
+        message = types.Content(role="user", parts=[types.Part(text="Hello")])
+        options = {"user_id": "u", "session_id": session.id, "new_message": message}
+        with llmobserve.run(str(mode)):
+            async for event in runner.run_async(**options, run_config=RunConfig(streaming_mode=mode)):
+                if event.is_final_response():
+                    seen[str(mode)] = event.content.parts[0].text
+
+
+asyncio.run(main())
+"""
+
+
+def answer(request: Received) -> Answer:
+    """A use of the tool, then a text."""
+    was_used = any("functionResponse" in part for content in request.json["contents"] for part in content["parts"])
+    part = {"text": "Hello there"} if was_used else {"functionCall": {"name": "search", "args": {"query": "cats"}}}
+    body = {
+        "candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": {"promptTokenCount": 120, "candidatesTokenCount": 30, "totalTokenCount": 150},
+        "modelVersion": "gemini-2.5-flash",
+    }
+    return event_stream(sse(body)) if "stream" in request.target else json_answer(body)
+
+
+def test_gemini(environments: Environments) -> None:
+    with Loopback(answer) as server:
+        environment = {
+            "GOOGLE_API_KEY": "demo",
+            "GOOGLE_GEMINI_BASE_URL": server.url,
+            "LLMOBSERVE_HOSTS": f"{server.netloc}=google_gemini",
+        }
+        outcome = run_program(environments.python(OPENAI_3), GEMINI, environment)
+    for run in ("StreamingMode.NONE", "StreamingMode.SSE"):
+        assert outcome.tree(run) == "agent researcher\n  call\n  tool search\n  call"
+        assert outcome.seen[run] == "Hello there"
+    # gemini-2.5-flash (ai.google.dev/pricing, 2026-11): 120 × 0.30 + 30 × 2.50 = 111 millionths.
+    assert len(outcome.calls) == len(server.ledger) == 4
+    assert outcome.usd == 4 * Decimal("0.000111")
