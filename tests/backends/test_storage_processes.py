@@ -25,6 +25,7 @@ from loopback.server import Loopback
 from wheels import ROOT
 
 from backends.records import CALL_USD
+from llmobserve.spool.dead_letters import dead_files
 
 KILLS = int(os.environ.get("KILLS", "6"))
 FORKING = Path(__file__).with_name("forking.py")
@@ -85,6 +86,7 @@ def assert_each_once(storage: Storage, returned: list[str], *, more: int = 0, co
     assert set(returned) <= {row[0] for row in found}
     assert len(found) <= len(returned) + more
     assert {row[1:3] for row in found} == {(CALL_USD, content)}
+    assert dead_files(Path(os.environ["LLMOBSERVE_SPOOL_DIR"])) == []
     doubled_events = "select event_id, type from {events} group by 1, 2 having count(*) > 1"
     assert storage.ask(doubled_events) == []
 

@@ -36,12 +36,14 @@ class ParquetBackend(StorageBackend):
         self._folder, self.gather_s = _parsed(address)
         try:
             import pyarrow
-            import pyarrow.compute  # which the first cast would load, in the thread of the sender
+            import pyarrow.compute
             import pyarrow.parquet
         except ImportError as error:
             raise ImportError(f"pip install 'llmobserve[parquet]' ({error})") from None
         self._drafts = self._folder
         self._arrow: Any = pyarrow
+        compute: Any = pyarrow.compute  # `Array.cast` would load it later, in the thread of the sender
+        self._cast: Any = compute.cast
         self._parquet: Any = pyarrow.parquet
         fields: list[Any] = [
             self._arrow.field(column.name, _arrow_type(self._arrow, column.type)) for column in COLUMNS
@@ -95,13 +97,13 @@ class ParquetBackend(StorageBackend):
         """
         if column.type != "texts":
             texts = self._texts(None if value is None else _text(value) for value in values)
-            return texts.cast(self._arrow.int64()).cast(kind) if column.type == "time" else texts.cast(kind)
+            return self._cast(self._cast(texts, self._arrow.int64()) if column.type == "time" else texts, kind)
         starts: list[str | None] = []
         words: list[str] = []
         for value in values:
             starts.append(None if value is None else str(len(words)))
             words += value or ()
-        offsets = self._texts([*starts, str(len(words))]).cast(self._arrow.int32())
+        offsets = self._cast(self._texts([*starts, str(len(words))]), self._arrow.int32())
         return self._arrow.ListArray.from_arrays(offsets, self._texts(words))
 
     def _texts(self, values: Iterable[str | None]) -> Any:
