@@ -10,6 +10,7 @@ from frameworks.scripted import environment_of, scripted
 pytestmark = pytest.mark.packaging
 
 PROGRAM = """
+import copy, pickle
 import llama_index_instrumentation
 from llama_index.core import Document, Settings, VectorStoreIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
@@ -23,6 +24,9 @@ others = [handler for handler in dispatcher.span_handlers if not type(handler)._
 llmobserve.unobserve()
 seen["left behind"] = dispatcher.span_handlers != others
 llmobserve.observe(transport=transport)
+# OpenInference's handler can be neither copied nor pickled, and so what holds a dispatcher.
+seen["copied"] = copy.deepcopy(FunctionAgent(name="one", tools=[], llm=OpenAI(api_key="demo"))).name
+seen["pickled"] = b"llmobserve" in pickle.dumps(dispatcher)
 with_openinference(("llama_index", "LlamaIndexInstrumentor"), ("openai", "OpenAIInstrumentor"))
 
 
@@ -191,7 +195,8 @@ def test_tree_and_cost(environments: Environments, mode: str) -> None:
     assert outcome.tree("never streamed") == QUERY.removesuffix("\n    call")
     assert outcome.tree("refused") == "agent researcher !\n  call !"
     answered = dict.fromkeys(("handoff", "query", "streamed query", "streamed query, async"), "Hello there")
-    assert outcome.seen == {**answered, "refused": "BadRequestError", "left behind": False}
+    own = {"left behind": False, "copied": "one", "pickled": False}
+    assert outcome.seen == {**answered, **own, "refused": "BadRequestError"}
     # Three hand-offs of 4 calls, boss 4, streamed 2, own 2, broken 2, two queries, three streamed ones; one refused.
     assert len(outcome.calls) == len(server.ledger) == 28
     assert outcome.usd == 27 * CALL_USD

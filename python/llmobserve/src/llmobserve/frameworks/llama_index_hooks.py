@@ -49,7 +49,7 @@ class LlamaIndexHooks(FrameworkHooks):
         if not hasattr(dispatcher, "span_handlers") or names is None or names[: len(_EXPECTED)] != _EXPECTED:
             self.note(module, "root_dispatcher.span_enter", "not as expected")
             return
-        handler = _Handler(self)
+        handler = _Handler(self, getattr(module, "NullSpanHandler", None))
         dispatcher.add_span_handler(handler)
         self.undo(lambda: dispatcher.span_handlers.remove(handler))
         self.note(module, "root_dispatcher.add_span_handler", None)
@@ -58,8 +58,9 @@ class LlamaIndexHooks(FrameworkHooks):
 class _Handler:
     """A span handler, as llama_index_instrumentation calls it."""
 
-    def __init__(self, hooks: LlamaIndexHooks) -> None:
+    def __init__(self, hooks: LlamaIndexHooks, nothing: Any) -> None:
         self._hooks = hooks
+        self._nothing = nothing
         self._sections = hooks.sections
         self._at_work: dict[str, Any] = {}
         """The object of each span under way; `None` for a step of a workflow."""
@@ -68,6 +69,14 @@ class _Handler:
         self._streaming: dict[str, Snapshot] = {}
         """The context before the spans that may give a response to be streamed."""
         self.open_spans: dict[str, Any] = {}
+
+    def __deepcopy__(self, memo: Any) -> "_Handler":
+        """Workflows hold a dispatcher, and are copied with it."""
+        return self
+
+    def __reduce__(self) -> Any:
+        """What is pickled with a dispatcher has nothing of ours."""
+        return self._nothing, ()
 
     def span_enter(
         self, id_: str, bound_args: Any, instance: Any = None, parent_id: str | None = None, **_: Any
