@@ -2199,7 +2199,7 @@ export interface components {
             /** Twin Records */
             twin_records: number;
             /** Twin Usd */
-            twin_usd: string;
+            twin_usd: string | null;
             /** Unpriced Calls */
             unpriced_calls: number;
             /** Unpriced Fix */

@@ -45,7 +45,8 @@ export function UsageAndCost({ health }: { health: DataHealth }) {
       )}
       {usage.twin_records > 0 ? (
         <p className="px-4 pt-2 text-xs text-ink-2">
-          {plural(usage.twin_records, "further record")} of calls that are charged already: <Money usd={usage.twin_usd} /> not counted twice.
+          {plural(usage.twin_records, "further record")} of calls that are charged already
+          {usage.twin_usd === null ? ", in no sum." : <>: <Money usd={usage.twin_usd} /> not counted twice.</>}
         </p>
       ) : null}
     </Card>

@@ -198,6 +198,7 @@ def _told(listener: _Listener, records: Sequence[Record]) -> list[Record]:
             provider=call.provider,
             operation=call.operation,
             request_model=call.request_model,
+            response_model=call.response_model,
             start_time_us=start_us,
             duration_ms=call.duration_ms,
             response_id=call.response_id,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import String, and_, case, cast, func
@@ -94,7 +93,7 @@ def _usage(store: Store, scope: Scope, service: str | None) -> UsageHealth:
         estimated_calls=as_int(row["n_estimated"]),
         unstated_calls=as_int(row["n_unstated"]),
         twin_records=as_int(twins["n_twins"]),
-        twin_usd=twins["sum_usd"] or Decimal(0),
+        twin_usd=twins["sum_usd"],
         flags=[UsageFlag(flag=flag, calls=n, meaning=meaning, fix=fix) for flag, n, meaning, fix in counted if n],
         unpriced_fix=fixes.UNPRICED_FIX,
         estimated_fix=fixes.ESTIMATED_FIX,

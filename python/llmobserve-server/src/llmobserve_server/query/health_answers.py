@@ -231,8 +231,8 @@ class UsageHealth(Model):
     """Successful calls of which no usage could be read."""
     twin_records: int
     """Further records of these calls, by hand or by a gateway, which are in no sum."""
-    twin_usd: Money
-    """What they would have added."""
+    twin_usd: Money | None
+    """What they would have added; `None` where no cost of theirs is known."""
     flags: list[UsageFlag]
     unpriced_fix: str
     estimated_fix: str
