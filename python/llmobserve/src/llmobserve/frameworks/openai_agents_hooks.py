@@ -104,8 +104,9 @@ class OpenaiAgentsHooks(FrameworkHooks):
         data = getattr(work, "span_data", None)
         key = _key_of(work.trace_id if data is None else work.span_id, work)
         said = self._errors.pop(key, None) or getattr(work, "error", None)
+        handled = self._handled.pop(key, None)
         error: BaseException | tuple[str, str] | None = sys.exc_info()[1]
-        if error is not None and id(error) == self._handled.pop(key, None):
+        if error is not None and id(error) == handled:
             error = None
         if error is None and isinstance(said, Mapping):
             error = ("SpanError", text_of(cast("Mapping[str, Any]", said).get("message")))
