@@ -259,12 +259,29 @@ def test_what_is_there_already_stays(servers: Any) -> None:
     mine = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Baggage": "mine=1"}
     with testing.captured(propagate_to=[own.netloc]), llmobserve.run("job", customer_id="acme"):
         told = llmobserve.trace_headers()
-        for send in (requests.get, httpx.get, httpx2.get):
+
+        def by_urllib(url: str, *, headers: dict[str, str]) -> None:
+            urllib.request.urlopen(urllib.request.Request(url, headers=headers)).close()
+
+        def by_urllib3(url: str, *, headers: dict[str, str]) -> None:
+            with urllib3.PoolManager() as pool:
+                pool.request("GET", url, headers=headers)
+
+        def by_aiohttp(url: str, *, headers: dict[str, str]) -> None:
+            async def main() -> None:
+                async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+                    assert answer.request_info.headers["baggage"] == headers.get("Baggage", told["baggage"])
+
+            asyncio.run(main())
+
+        for send in (requests.get, httpx.get, httpx2.get, by_urllib, by_urllib3, by_aiohttp):
             send(f"{own.url}/x", headers=mine)
             send(f"{own.url}/x", headers=told)
+    assert mine["Baggage"] == "mine=1"
     for mine_sent, told_sent in zip(own.ledger[::2], own.ledger[1::2], strict=True):
         assert mine_sent.headers["traceparent"] == mine["traceparent"]
         assert mine_sent.headers["baggage"] == f"mine=1,{told['baggage']}"
+        assert mine_sent.raw.lower().count(b"baggage:") == mine_sent.raw.lower().count(b"traceparent:") == 1
         assert {name: told_sent.headers[name] for name in told} == told
 
 

@@ -166,6 +166,8 @@ class HttpClientHooks(TransportHooks):
             host, port, path, _ = split_target(target, *_place_of(connection))
             present = _Request(lines[1:], "", None).headers()
             for name, value in engine.onward.additions(method, host, port, path, present.get).items():
+                head = f"{name}:".encode()
+                lines[1:] = [line for line in lines[1:] if not line.lower().startswith(head)]
                 connection.putheader(name, value)
 
 

@@ -132,6 +132,8 @@ class Urllib3Hooks(TransportHooks):
                 # The application's own object stays as it is: a redirect takes it over.
                 copied: Any = getattr(given, "copy", None)
                 headers: Any = dict(given) if copied is None else copied()
+                for name in [name for name in given if str(name).lower() in said]:
+                    del headers[name]
                 for name, value in said.items():
                     headers[name] = value
                 return {**options, "headers": headers}
