@@ -74,13 +74,22 @@ RECORDS = [
 ]
 
 
-@pytest.fixture
-def full(collector: Collector) -> Collector:
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Generator[Collector]:
     head = {"version": 2, "batch_id": "b-1", "sent_at_us": now_us(), "source": {"process_id": "p-1"}}
     body = json.dumps({**head, "events": RECORDS}).encode()
-    status, answer = collector.request("POST", "/v1/events", body, {"content-type": "application/json"})
-    assert (status, json.loads(answer)["accepted"]) == (200, len(RECORDS)), answer
-    return collector
+    with Collector(tmp_path_factory.mktemp("said") / "data") as collector:
+        collector.sign_in()
+        status, answer = collector.request("POST", "/v1/events", body, {"content-type": "application/json"})
+        assert (status, json.loads(answer)["accepted"]) == (200, len(RECORDS)), answer
+        yield collector
+
+
+@pytest.fixture
+def watched(browser: Browser, full: Collector) -> Generator[WatchedPage]:
+    with watched_page(browser, full.url) as page:
+        page.page.context.add_cookies(full.session)
+        yield page
 
 
 def panel_of(watched: WatchedPage) -> Locator:
