@@ -87,6 +87,8 @@ def one(agent_of_it, name):
     return Crew(name=name, agents=[agent_of_it], tasks=[task])
 
 
+with llmobserve.run("by LiteLLM"):
+    one(agent("Researcher", is_litellm=True), "Desk").kickoff()
 with llmobserve.run("broken tool"):
     seen["broken tool"] = one(agent("Researcher", [broken]), "Desk").kickoff().raw
 with llmobserve.run("refused"):
@@ -166,6 +168,7 @@ def test_tree_and_cost(environments: Environments, mode: str) -> None:
         assert outcome.tree(run) == DESK, run
     assert (outcome.customers("run of c1"), outcome.customers("run of c2")) == ({"c1"}, {"c2"})
     assert outcome.tree("flow") == FLOW
+    assert outcome.tree("by LiteLLM") == "workflow Desk\n  step find\n    agent Researcher\n      call"
     assert outcome.tree("broken tool") == BROKEN_TOOL
     assert outcome.tree("refused") == REFUSED
     assert outcome.tree("cancelled").startswith("workflow Desk\n  step find\n    agent Researcher\n      call")
@@ -177,7 +180,7 @@ def test_tree_and_cost(environments: Environments, mode: str) -> None:
     }
     answered = [entry for entry in provider.ledger if entry.status == 200]
     assert len(outcome.calls) == len(provider.ledger)
-    # 6 desks of 4 calls, a flow of 6, a tool that fails 2, one that is cancelled after 1.
-    assert len(answered) == 33
-    assert outcome.usd == 33 * CALL_USD
+    # 6 desks of 4 calls, a flow of 6, by LiteLLM 1, a tool that fails 2, one that is cancelled after 1.
+    assert len(answered) == 34
+    assert outcome.usd == 34 * CALL_USD
     assert "secret instructions" not in str(outcome.events)
