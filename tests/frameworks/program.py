@@ -40,9 +40,10 @@ spans_of_others = []
 
 def with_openinference(*names):
     '''Have these instrumentors of OpenInference at work: (module, class). With them we come late, after the imports.'''
-    if sys.argv[1] != "openinference":
+    if sys.argv[1] == "plain":
         return
-    llmobserve.observe(transport=transport)
+    if sys.argv[1] == "openinference":
+        llmobserve.observe(transport=transport)
     from importlib import import_module
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
@@ -57,6 +58,8 @@ def with_openinference(*names):
         instrumentor = getattr(import_module("openinference.instrumentation." + module), name)()
         instrumentor.instrument(tracer_provider=provider, skip_dep_check=True)
     spans_of_others.append(exporter)
+    if sys.argv[1] == "openinference first":
+        llmobserve.observe(transport=transport)
 
 
 def of_two_customers(work, name="run of "):
@@ -175,7 +178,10 @@ class Outcome:
 
 
 def run_program(python: Path, code: str, environment: dict[str, str], *, mode: str = "plain") -> Outcome:
-    """Run the program, observed; `mode` "openinference" has the instrumentors that it names at work as well."""
+    """Run the program, observed; `mode` "openinference" has the instrumentors that it names at work as well, and
+
+    "openinference first" before us.
+    """
     # Frameworks swallow what their listeners raise: internal errors are counted and looked at instead.
     env = {**os.environ, **_QUIET, **environment, "LLMOBSERVE_RAISE_INTERNAL": "0"}
     with TemporaryDirectory() as folder:
@@ -188,5 +194,5 @@ def run_program(python: Path, code: str, environment: dict[str, str], *, mode: s
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     outcome = Outcome(*json.loads(done.stdout.splitlines()[-1]))
     assert outcome.internal_errors == {}
-    assert bool(outcome.others) == (mode == "openinference")
+    assert bool(outcome.others) == (mode != "plain")
     return outcome

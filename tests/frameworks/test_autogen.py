@@ -128,7 +128,7 @@ agent researcher
   tool broken !"""
 
 
-@pytest.mark.parametrize("mode", ["plain", "openinference"])
+@pytest.mark.parametrize("mode", ["plain", "openinference", "openinference first"])
 def test_tree_and_cost(environments: Environments, mode: str) -> None:
     with DemoProvider() as provider:
         outcome = run_program(environments.python(OPENAI_3), PROGRAM, provider.environment(), mode=mode)

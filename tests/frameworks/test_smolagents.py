@@ -117,7 +117,7 @@ def say(conversation: str) -> str | None:
     return "Thought: look.\n<code>\nfound = search(query='cats')\nfinal_answer(found)\n</code>"
 
 
-@pytest.mark.parametrize("mode", ["plain", "openinference"])
+@pytest.mark.parametrize("mode", ["plain", "openinference", "openinference first"])
 def test_tree_and_cost(environments: Environments, mode: str) -> None:
     answers = scripted(arguments={"final_answer": {"answer": "done"}}, last="final_answer", say=say)
     with Loopback(answers) as server:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import wrapt
 
 from llmobserve import context
 from llmobserve.capture.engine import Engine
@@ -341,3 +342,29 @@ def test_work_whose_end_is_not_told_is_ended_by_what_has_started_it() -> None:
         runs.end_since(before, Boom("no more"))
         assert [(span.status, span.error) for span in spans] == [("error", ("Boom", "no more"))] * 2
         assert current().span is before.span
+
+
+def test_other_wrappers_below_ours_know_the_object(monkeypatch: pytest.MonkeyPatch, spans: list[OpenSpan]) -> None:
+    known: list[Any] = []
+
+    def pass_on(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        known.append(instance)
+        return wrapped(*args, **kwargs)
+
+    for name in ("call", "acall", "stream", "astream"):
+        monkeypatch.setattr(Work, name, Work.__dict__[name])  # to be as it was
+        wrapt.wrap_function_wrapper(Work, name, pass_on)
+    hooks = WorkHooks()
+    hooks.engine = Engine(lambda call, content, snapshot: None, load({}, {}))
+    hooks.patch(sys.modules[__name__])
+    work = Work()
+
+    async def read() -> list[str | None]:
+        return [value async for value in work.astream()]
+
+    assert work.call() == asyncio.run(work.acall()) == "agent:Work"
+    assert [*work.stream(), *asyncio.run(read())] == ["agent:Work"] * 4
+    assert known == [work] * 4
+    hooks.unpatch()
+    assert work.call() is None
+    assert known == [work] * 5
