@@ -178,9 +178,9 @@ class Outcome:
 
 
 def run_program(python: Path, code: str, environment: dict[str, str], *, mode: str = "plain") -> Outcome:
-    """Run the program, observed; `mode` "openinference" has the instrumentors that it names at work as well, and
+    """Run the program, observed.
 
-    "openinference first" before us.
+    `mode`: "openinference" has the instrumentors that the program names at work as well, "... first" below us.
     """
     # Frameworks swallow what their listeners raise: internal errors are counted and looked at instead.
     env = {**os.environ, **_QUIET, **environment, "LLMOBSERVE_RAISE_INTERNAL": "0"}

@@ -1,5 +1,6 @@
 """Replaces class attributes by wrappers that can be taken back, and reports what became of each."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -55,10 +56,24 @@ def apply(owner: type, name: str, make_wrapper: Callable[[Any], Any]) -> Patch |
             return None
         layer = getattr(layer, "__wrapped__", None)
         seen += 1
-    wrapper = make_wrapper(current)
+    wrapper = make_wrapper(_bound_by_call(owner, current))
     setattr(wrapper, MARKER, True)
     setattr(owner, name, wrapper)
     return Patch(owner, name, current, wrapper)
+
+
+def _bound_by_call(owner: Any, current: Any) -> Any:
+    """Wrappers made by wrapt, as other instrumentors have them, know the object only when they are bound to it."""
+    inner = getattr(current, "__wrapped__", None)
+    is_wrapt = hasattr(current, "_self_wrapper") and not isinstance(inner, (classmethod, staticmethod))
+    if not is_wrapt or not isinstance(owner, type):
+        return current
+
+    @functools.wraps(current)
+    def call(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        return current.__get__(instance, owner)(*args, **kwargs)
+
+    return call
 
 
 def add(owner: type, name: str, value: Any) -> Patch:

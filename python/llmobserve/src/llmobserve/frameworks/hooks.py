@@ -104,10 +104,6 @@ class FrameworkHooks(TransportHooks):
             self.replace(owner, name, make_wrapper)
         self.note(module, target, detail)
 
-    def replace(self, owner: type, name: str, make_wrapper: Callable[[Any], Any]) -> None:
-        """Wrap the class attribute `owner.name`, to be restored by `unpatch`."""
-        super().replace(owner, name, lambda original: make_wrapper(_bound_by_call(owner, original)))
-
     def note(self, module: ModuleType, target: str, detail: str | None) -> None:
         """Report a hook of `module`: active where `detail` is `None`, else missing, and why."""
         self.report(
@@ -189,20 +185,6 @@ class FrameworkHooks(TransportHooks):
 
     def _around_async_generator(self, original: Callable[..., Any], describe: Describe) -> Callable[..., Any]:
         return around_async_generator(original, lambda *args, **kwargs: self._enter(describe, args, kwargs))
-
-
-def _bound_by_call(owner: Any, original: Any) -> Any:
-    """Wrappers made by wrapt, as other instrumentors have them, know the object only when they are bound to it."""
-    inner = getattr(original, "__wrapped__", None)
-    is_wrapt = hasattr(original, "_self_wrapper") and not isinstance(inner, (classmethod, staticmethod))
-    if not is_wrapt or isinstance(owner, ModuleType):
-        return original
-
-    @functools.wraps(original)
-    def call(instance: Any, *args: Any, **kwargs: Any) -> Any:
-        return original.__get__(instance, owner)(*args, **kwargs)
-
-    return call
 
 
 def _flow_of(function: Any) -> Flow:
