@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.collector import Collector, wait_until
+from e2e.collector import LLMOBSERVE, Collector, wait_until
 from frameworks.environments import Environments, environments_in
 from wheels import ROOT
 
@@ -58,6 +58,8 @@ def run(page: Page, programs: Path, folder: Path, environment: dict[str, str]) -
         )
         assert done.returncode == 0, f"{command.line}\n{done.stdout}{done.stderr}"
         assert matches(done.stdout, command.output), f"{command.line} printed\n{done.stdout}\nnot\n{command.output}"
+    # What a slow machine has not sent in the second and a half of an exit.
+    subprocess.run([str(LLMOBSERVE), "flush"], env=env, check=True, capture_output=True, timeout=_COMMAND_S)
 
 
 def tree(collector: Collector, run_id: str) -> list[TreeLine]:

@@ -11,7 +11,7 @@ from e2e.browser import WatchedPage, watched_page
 from e2e.collector import Collector
 from e2e.expected import CALLS
 from e2e.providers import providers
-from e2e.test_application import NUMBER_OF_CALLS, run_application
+from e2e.test_application import NUMBER_OF_CALLS, flush, run_application
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +50,7 @@ def test_from_nothing_to_every_call(first_page: tuple[Collector, WatchedPage]) -
     expect(page.get_by_role("heading", name="No events yet")).to_be_visible()
     with providers() as services:
         assert run_application(services, collector.url).returncode == 0
+    flush(collector)
     expect(page.get_by_text("Spent")).to_be_visible()
     expect(page.locator("dd").filter(has_text="$0.00405").first).to_be_visible()
     assert figure(page, "Spent") == "~$0.00405"
@@ -76,6 +77,7 @@ def test_run_and_receipt(first_page: tuple[Collector, WatchedPage]) -> None:
     page = watched.page
     with providers() as services:
         assert run_application(services, collector.url).returncode == 0
+    flush(collector)
     page.get_by_role("link", name="nightly report").click()
     rows = page.get_by_role("treeitem")
     expect(rows).to_have_count(len(NIGHTLY_TREE))

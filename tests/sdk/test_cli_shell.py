@@ -36,7 +36,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     shown = capsys.readouterr().out
     for name, _, text in cli.COMMANDS:
-        assert f"  {name:<12} {text}" in shown
+        assert f"  {name:<13} {text}" in shown
     assert cli.main([]) == 2
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from llmobserve.wire import CallEvent, CostState, Quantity
 
-__all__ = ["NOTHING", "Account", "Spend", "account_of", "fold_waiting", "forget_all"]
+__all__ = ["NOTHING", "Account", "Spend", "account_of", "fold_waiting", "forget_all", "much_waits"]
 
 _MOST_WAITING = 256
 """Calls after which the sender's thread is asked to price them."""
@@ -141,6 +141,11 @@ def account_of(run_id: str) -> Account:
             if len(_named) > _NAMED_RUNS:
                 _named.popitem(last=False)
         return account
+
+
+def much_waits() -> bool:
+    """True when `fold_waiting` has work."""
+    return bool(_full)
 
 
 def fold_waiting() -> None:

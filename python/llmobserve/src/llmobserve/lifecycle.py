@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmobserve import capture, context, privacy, process_end
-from llmobserve.account import fold_waiting
+from llmobserve.account import fold_waiting, much_waits
 from llmobserve.frameworks.libraries import wanted as wanted_frameworks
 from llmobserve.guard import guarded, swallowed
 from llmobserve.recorder import Recorder
@@ -114,8 +114,11 @@ class _Observation:
     def _tick(self, now: bool) -> bool:
         capture.sweep()
         self.recorder.drain()
-        with _ACCOUNTS:
-            fold_waiting()
+        if much_waits():
+            with _ACCOUNTS:
+                with _loading:  # no fork while a module is half loaded
+                    import llmobserve.pricing as _  # noqa: F401
+                fold_waiting()
         complete = self.sender.send_all(now=now)
         self._note()
         return complete
