@@ -11,7 +11,7 @@ import pytest
 from e2e.collector import wait_until
 from loopback.collector import Collector as Batches
 
-from processes.ledger import Case
+from processes.ledger import Case, spooled_records
 
 TEN_CALLS = """
 import atexit, time
@@ -173,6 +173,7 @@ def test_everything_waits_for_a_collector_that_comes_later(case: Case) -> None:
             process.stdout.readline()
             with Batches(port=port) as batches:
                 wait_until(lambda: len(batches.events("call")) == 9, 60)
+                wait_until(lambda: spooled_records(case.spool) == 0, 60)  # it has read the answer, too
         finally:
             process.kill()
     assert case.flush()["sent"] == 0
