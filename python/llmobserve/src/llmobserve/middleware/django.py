@@ -5,13 +5,14 @@ The setting `LLMOBSERVE` may hold `customer`, `user`, `session` (functions of th
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 from llmobserve.context import put
 from llmobserve.guard import guarded, text_of
 from llmobserve.middleware.options import Options
 from llmobserve.middleware.request_run import RequestRun, begin
+from llmobserve.middleware.streamed_body import RunBody, StreamedBody
 from llmobserve.middleware.wsgi import CALLER
 from llmobserve.settings import SettingError
 
@@ -141,56 +142,28 @@ def _answered(run: RequestRun | None, request: Any, response: Any) -> None:
     run.end(failure)
 
 
-class _Closing:
-    """A streamed body that ends the run of its request when Django closes it."""
+class _Body(StreamedBody):
+    """A synchronous streamed body, which Django closes together with the response."""
 
-    __slots__ = ("_content", "_error", "_inside", "_is_midway", "_is_open", "_run")
+    __slots__ = ("_content",)
 
     def __init__(self, run: RequestRun, content: Any) -> None:
+        super().__init__(run)
         self._content = content
-        self._run = run
-        self._inside = run.step_out()
-        self._error: BaseException | None = None
-        self._is_midway = False
-        """Begun and not at its end: who closes it then has lost the client."""
-        self._is_open = True
 
-    def close(self) -> None:
-        """End the run."""
-        if self._is_open:
-            self._is_open = False
-            gone = GeneratorExit() if self._is_midway else None
-            self._run.end(self._error or gone, self._inside)
-            self._error = None
+    def take(self) -> bytes:
+        """The next piece of the view's own body."""
+        return next(self._content)
 
 
-class _Body(_Closing):
-    """A synchronous one, whose pieces are made in the context of the request."""
-
-    __slots__ = ()
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        before = put(self._inside)
-        self._is_midway = True
-        try:
-            return next(self._content)
-        except StopIteration:
-            self._is_midway = False
-            raise
-        except BaseException as error:
-            self._error = error
-            raise
-        finally:
-            self._inside = put(before)
-
-
-class _AsyncBody(_Closing):
+class _AsyncBody(RunBody):
     """The same of an asynchronous one."""
 
-    __slots__ = ()
+    __slots__ = ("_content",)
+
+    def __init__(self, run: RequestRun, content: Any) -> None:
+        super().__init__(run)
+        self._content = content
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self

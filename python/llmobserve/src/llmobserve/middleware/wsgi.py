@@ -7,6 +7,7 @@ from llmobserve.context import put
 from llmobserve.guard import guarded
 from llmobserve.middleware.options import Ask, Options
 from llmobserve.middleware.request_run import RequestRun, begin
+from llmobserve.middleware.streamed_body import StreamedBody
 
 __all__ = ["CALLER", "TAKEN", "LLMObserveMiddleware"]
 
@@ -97,39 +98,21 @@ def _kept_in(request: RequestRun, body: Iterable[bytes], environ: Environ) -> It
     return (_SizedBody if hasattr(type(body), "__len__") else _Body)(request, body)
 
 
-class _Body:
+class _Body(StreamedBody):
     """An iterable body whose steps, and whose end, happen in the context of the request."""
 
-    __slots__ = ("_error", "_inside", "_is_midway", "_is_open", "_iterable", "_iterator", "_request")
+    __slots__ = ("_iterable", "_iterator")
 
-    def __init__(self, request: RequestRun, iterable: Iterable[bytes]) -> None:
-        self._request = request
-        self._inside = request.step_out()
+    def __init__(self, run: RequestRun, iterable: Iterable[bytes]) -> None:
+        super().__init__(run)
         self._iterable = iterable
         self._iterator: Iterator[bytes] | None = None
-        self._error: BaseException | None = None
-        self._is_midway = False
-        """Begun and not at its end: who closes it then has lost the client."""
-        self._is_open = True
 
-    def __iter__(self) -> "_Body":
-        return self
-
-    def __next__(self) -> bytes:
-        before = put(self._inside)
-        self._is_midway = True
-        try:
-            if self._iterator is None:
-                self._iterator = iter(self._iterable)
-            return next(self._iterator)
-        except StopIteration:
-            self._is_midway = False
-            raise
-        except BaseException as error:
-            self._error = error
-            raise
-        finally:
-            self._inside = put(before)
+    def take(self) -> bytes:
+        """The next piece of the application's own body, whose making begins with the first."""
+        if self._iterator is None:
+            self._iterator = iter(self._iterable)
+        return next(self._iterator)
 
     def close(self) -> None:
         """End the request, as the application's own `close` does."""
@@ -143,11 +126,7 @@ class _Body:
             raise
         finally:
             self._inside = put(before)
-            if self._is_open:
-                self._is_open = False
-                gone = GeneratorExit() if self._is_midway else None
-                self._request.end(self._error or gone, self._inside)
-                self._error = None
+            super().close()
 
 
 class _SizedBody(_Body):
