@@ -9,7 +9,14 @@ from llmobserve_server.errors import BadRequest
 from llmobserve_server.estimates import Estimator
 from llmobserve_server.ingest.attached import fact_row, score_row
 from llmobserve_server.ingest.checks import MAX_QUANTITY, SHORT, Notes
-from llmobserve_server.ingest.decode import ContentText, Rejected, decode_record, id_of, sequence_of
+from llmobserve_server.ingest.decode import (
+    ContentText,
+    Decoded,
+    Rejected,
+    decode_record,
+    id_of,
+    sequence_of,
+)
 from llmobserve_server.ingest.envelope import Envelope
 from llmobserve_server.ingest.estimated_calls import REPAIRED, estimate_again
 from llmobserve_server.ingest.receipt import loss_rows, receipt_row, report_row
@@ -17,7 +24,7 @@ from llmobserve_server.ingest.rows import Arrival, call_row, content_row, span_r
 from llmobserve_server.pricing import Pricer
 from llmobserve_server.store.protocol import KEYED_TABLES, WriteBatch
 
-__all__ = ["BatchRows", "PlacedRow", "attached_rows", "batch_rows", "dead_letter"]
+__all__ = ["BatchRows", "PlacedRow", "attached_rows", "batch_rows", "dead_letter", "place_record"]
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _MAX_BODY_BYTES = 64 * 1024
@@ -138,7 +145,13 @@ def _add_health(batch: BatchRows, envelope: Envelope, arrival: Arrival, unplaced
 
 def _place(batch: BatchRows, position: int, text: bytes, arrival: Arrival, pricer: Pricer) -> None:
     record, repaired = decode_record(text)
-    notes: Notes = [REPAIRED] if repaired else []
+    place_record(batch, position, record, arrival, pricer, [REPAIRED] if repaired else [])
+
+
+def place_record(
+    batch: BatchRows, position: int, record: Decoded, arrival: Arrival, pricer: Pricer, notes: Notes
+) -> None:
+    """Add the row of a record to its table; one position of a batch may have several records. Raises Rejected."""
     if isinstance(record, CallEvent):
         batch.events.append((position, call_row(record, arrival, pricer, notes)))
         if record.usage.source == "estimated":

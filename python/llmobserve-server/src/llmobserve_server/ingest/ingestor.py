@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from llmobserve.wire import BatchAnswer, FactRecord, ScoreRecord, now_us
 from llmobserve_server.errors import BadRequest, Overloaded, ServerError, StoreError
 from llmobserve_server.estimates import Estimator
-from llmobserve_server.ingest.batch import BatchRows, attached_rows, batch_rows
+from llmobserve_server.ingest.batch import BatchRows, attached_rows
 from llmobserve_server.ingest.body import BodyLimits, read_body
 from llmobserve_server.ingest.checks import MAX_QUANTITY
 from llmobserve_server.ingest.commit import Committer, Submission
-from llmobserve_server.ingest.envelope import open_envelope
+from llmobserve_server.ingest.entrance import Arriving, Entrance, native_batch
 from llmobserve_server.ingest.feed import Feed, Subscription
 from llmobserve_server.pricing import Books, Pricer, pricer_of
 from llmobserve_server.settings import ServerSettings
@@ -92,13 +92,16 @@ class Ingestor:
         self._committer.stop()
         self._feed.close()
 
-    async def submit(self, body: bytes, *, content_encoding: str | None, project_id: str) -> BatchAnswer:
+    async def submit(
+        self, body: bytes, *, content_encoding: str | None, project_id: str, entrance: Entrance = native_batch
+    ) -> BatchAnswer:
         """Store a batch; returns after the commit.
 
         Args:
             body: the request body as it was sent.
             content_encoding: value of that header; `None` when there is none.
             project_id: the project of the credential; the batch cannot name another.
+            entrance: what reads the decompressed body.
 
         Raises:
             BadRequest: the body is not a batch.
@@ -112,7 +115,9 @@ class Ingestor:
         held = _Held(self, len(body))
         try:
             loop = asyncio.get_running_loop()
-            rows = await loop.run_in_executor(decoders, self._decode, body, content_encoding, project_id, held)
+            rows = await loop.run_in_executor(
+                decoders, self._decode, body, content_encoding, project_id, entrance, held
+            )
             submission = Submission(rows)
             submission.done.add_done_callback(held.release_after)
             self._committer.put(submission)
@@ -182,14 +187,16 @@ class Ingestor:
             self._stats.waiting_batches -= 1
             self._stats.waiting_bytes -= size_bytes
 
-    def _decode(self, body: bytes, content_encoding: str | None, project_id: str, held: "_Held") -> BatchRows:
+    def _decode(
+        self, body: bytes, content_encoding: str | None, project_id: str, entrance: Entrance, held: "_Held"
+    ) -> BatchRows:
         text = read_body(body, content_encoding, self._limits)
         held.grow(len(text) - len(body))
-        envelope = open_envelope(text)
+        rows = entrance(text, Arriving(project_id, now_us(), self._price, self._estimator))
         with self._lock:
             self._stats.batches += 1
-            _add_dropped(self._stats.dropped_by_senders, envelope.dropped)
-        return batch_rows(envelope, project_id, now_us(), self._price, self._estimator)
+            _add_dropped(self._stats.dropped_by_senders, {row["reason"]: row["records"] for row in rows.losses})
+        return rows
 
     def _measured(self, seconds: float, rows: int) -> None:
         with self._lock:

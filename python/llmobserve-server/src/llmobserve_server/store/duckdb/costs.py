@@ -2,7 +2,7 @@
 
 import duckdb
 
-from llmobserve_server.store.duckdb.columns import to_arrow
+from llmobserve_server.store.arrow import to_arrow
 from llmobserve_server.store.duckdb.writer import transaction
 from llmobserve_server.store.protocol import CostBatch
 from llmobserve_server.store.tables import COST_COLUMNS, cost_versions, reprice_log

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from llmobserve_server.store.duckdb.columns import to_arrow
+from llmobserve_server.store.arrow import to_arrow
 from llmobserve_server.store.one_charge import BORROWED, NEAR, READ, Charge, charges_of
 from llmobserve_server.store.protocol import Key, Row
 

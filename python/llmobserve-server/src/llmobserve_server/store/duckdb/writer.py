@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from llmobserve_server.store.duckdb.columns import VARIANT_COLUMNS, to_arrow
+from llmobserve_server.store.arrow import to_arrow
 from llmobserve_server.store.duckdb.twins import Suspects, merge_twins, revised_keys
 from llmobserve_server.store.protocol import Key, Row, WriteBatch, WriteResult
 from llmobserve_server.store.tables import (
@@ -24,6 +24,8 @@ from llmobserve_server.store.tables import (
 
 __all__ = ["transaction", "write_batch"]
 
+_VARIANT_COLUMNS = frozenset({"metadata", "attributes"})
+"""JSON columns that are stored as VARIANT: the ones that queries filter by key."""
 _TABLES = {
     table.name: table
     for table in (events, span_starts, contents, scores, facts, dead_letters, receipts, losses, process_reports)
@@ -72,7 +74,7 @@ would make it delete and insert the same key, which its log has failed to replay
 
 def _selection(table: str) -> str:
     return ", ".join(
-        f"CAST(CAST({c.name} AS JSON) AS VARIANT)" if c.name in VARIANT_COLUMNS else c.name
+        f"CAST(CAST({c.name} AS JSON) AS VARIANT)" if c.name in _VARIANT_COLUMNS else c.name
         for c in _TABLES[table].columns
     )
 

@@ -23,10 +23,7 @@ from llmobserve_server.store.tables import (
     span_starts,
 )
 
-__all__ = ["VARIANT_COLUMNS", "to_arrow"]
-
-VARIANT_COLUMNS = frozenset({"metadata", "attributes"})
-"""JSON columns that are stored as VARIANT: the ones that queries filter by key."""
+__all__ = ["to_arrow"]
 
 # pyarrow is a compiled module without stubs.
 pa: Any = pyarrow
