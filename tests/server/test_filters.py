@@ -1,15 +1,19 @@
+import json
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from server.event_rows import at, call, opened, scope
+from server.event_rows import PROJECT, at, call, opened, scope
 
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.query import filters
-from llmobserve_server.query.conditions import FIELDS, where
+from llmobserve_server.query.conditions import where
 from llmobserve_server.query.events import list_events
+from llmobserve_server.query.filter_fields import FIELDS
 from llmobserve_server.query.runs import list_runs
 from llmobserve_server.store.protocol import Store, WriteBatch
 
@@ -25,11 +29,28 @@ def store(tmp_path_factory: pytest.TempPathFactory):
              section_path="agent:triage/tool:search", agent="triage", input_tokens=10, environment="staging"),
         call("c", at(3), model="claude-haiku-4-5", provider="anthropic", status="error", http_status=529, run_id="r2",
              error_type="OverloadedError", error_message="100% busy_now", duration_ms=90000.0, tags=["o'neil"]),
-        call("d", at(4), cost="0", model='we"ird', customer_id="a,b", duration_ms=None, run_id="r3"),
+        call("d", at(4), cost="0", model='we"ird', customer_id="a,b", duration_ms=None, run_id="r3", attempt=2,
+             response_id="chatcmpl-9", attributes={"http.route": "/ask", "depth": 3}, cache_read_tokens=64,
+             billable=False, transport="otlp", trace_id="0af7651916cd43dd8448eb211c80319c"),
     ]  # fmt: skip
+    spoken = [
+        said("a", at(1), "Where is invoice 100%?", "In the attic."),
+        said("b", at(2), "Wo ist die Übersicht?", "Unter\\Berichte"),
+        {**said("b", at(2), "invoice", "invoice"), "project_id": "p2"},
+    ]
     with opened(directory) as store:
-        store.write(WriteBatch(events=rows))
+        store.write(WriteBatch(events=rows, contents=spoken))
         yield store
+
+
+def said(event_id: str, when: datetime, prompt: str, answer: str) -> dict[str, Any]:
+    return {
+        "project_id": PROJECT,
+        "event_id": event_id,
+        "received_at": when,
+        "input": json.dumps([{"role": "user", "content": prompt}], ensure_ascii=False),
+        "output": json.dumps(answer, ensure_ascii=False),
+    }
 
 
 def found(store: Store, text: str) -> str:
@@ -88,6 +109,28 @@ def found(store: Store, text: str) -> str:
         ("busyXnow", ""),
         ('"answer ticket"', "a"),
         ("-haiku", "abd"),
+        ("content:invoice", "a"),
+        ("content:INVOICE", "a"),
+        ("-content:invoice", "bcd"),
+        ('content:"100%"', "a"),
+        ('content:"100_"', ""),
+        ("content:where*attic", ""),
+        ("content:where*100", "a"),
+        ("input:attic", ""),
+        ("output:attic", "a"),
+        ("content:übersicht", "b"),
+        ("output:attic,berichte", "ab"),
+        ("attr.http.route:/ask", "d"),
+        ("attr.http.route:/a*", "d"),
+        ("attr.depth:3", "d"),
+        ("-attr.depth:*", "abc"),
+        ("response_id:chatcmpl-9", "d"),
+        ("trace:0af7*", "d"),
+        ("id:a,c", "ac"),
+        ("transport:otlp", "d"),
+        ("cached_tokens:>0", "d"),
+        ("attempt:>=1", "d"),
+        ("charged:false", "d"),
         ("cost_state:unpriced", "c"),
         ("kind:llm type:call", "abcd"),
     ],
@@ -120,8 +163,11 @@ def test_finds(store: Store, text: str, ids: str):
         ("stream:maybe", 7, "true or false"),
         ("status:broken", 7, "none of ok, error"),
         ("tag:a*", 4, "without *"),
-        ("meta.:x", 0, "metadata key"),
-        ("meta.*:x", 0, "metadata key"),
+        ("meta.:x", 0, "name the key"),
+        ("attr.:x", 0, "name the key"),
+        ("content:*", 8, "text to look for"),
+        ("content:>a", 9, "cannot be compared"),
+        ("meta.*:x", 0, "name the key"),
         ("a\0b", 1, "character"),
         ("a\ud800", 1, "character"),
         ("x" * 2001, 2000, "2000 characters"),
@@ -200,3 +246,21 @@ def test_cost_is_compared_as_a_decimal(store: Store):
     terms = filters.parse("cost:0.005")
     page = list_events(store, scope(), terms)
     assert [event.cost_usd for event in page.events] == [Decimal("0.005000000000")]
+
+
+def test_finds_the_newest_of_a_text_page_by_page(tmp_path: Path):
+    rows = [call(f"e{n:03}", at(days=n % 60, hours=n / 100)) for n in range(300)]
+    spoken = [said(f"e{n:03}", at(), "needle" if n % 7 == 0 else "hay", "") for n in range(300)]
+    wanted = [row["event_id"] for row in sorted(rows, key=lambda row: row["start_time"], reverse=True)
+              if int(row["event_id"][1:]) % 7 == 0]  # fmt: skip
+    with opened(tmp_path) as store:
+        store.write(WriteBatch(events=rows, contents=spoken))
+        seen: list[str] = []
+        cursor = None
+        while True:
+            page = list_events(store, scope(days=90), filters.parse("content:needle"), cursor=cursor, limit=10)
+            seen += [event.event_id for event in page.events]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    assert seen == wanted

@@ -1,112 +1,26 @@
-"""Fields that filters may name, and the SQL condition of each: the allow-list between filter text and columns.
+"""The SQL condition of each term of a filter.
 
 Values only ever become bound parameters. Searches (wildcards, bare words) ignore case; whole values do not.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, not_, or_
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
-from sqlalchemy.types import ARRAY, JSON
 
-from llmobserve.wire import CallKind, CostState, SpanKind, Status
+from llmobserve_server.query.filter_fields import ATTRIBUTE_PREFIX, FIELDS, META_PREFIX, Columns, Field
 from llmobserve_server.query.filters import BadFilter, Operator, Term, Value
+from llmobserve_server.query.said import CONTENT_FIELDS, said
 from llmobserve_server.store.constructs import has_tag, json_text
 from llmobserve_server.store.tables import events
 
-__all__ = ["FIELDS", "META_PREFIX", "READ_COLUMNS", "Columns", "Field", "compare", "condition", "negatable", "where"]
+__all__ = ["compare", "condition", "negatable", "where"]
 
-Columns = ReadOnlyColumnCollection[str, Any]
-"""Columns of `events` or of a subquery with the same names."""
-
-READ_COLUMNS = tuple(
-    column.name
-    for column in events.c
-    if not isinstance(column.type, JSON | ARRAY) or column.name in {"metadata", "tags"}
-)
-"""Columns of `events` that filters and totals may read: all but the documents."""
-
-META_PREFIX = "meta."
-_TEXT = ("=", "*")
-_NUMBER = ("=", ">", ">=", "<", "<=")
 _MAX_META_KEY = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of the filter language."""
-
-    name: str
-    type: Literal["text", "number", "money", "flag"]
-    description: str
-    column: Callable[[Columns], ColumnElement[Any]] | None
-    """`None` where the field is not a plain column (`tag`, `section`, `meta.*`)."""
-    choices: tuple[str, ...] | None = None
-    """All values there are; a filter that names another one is refused."""
-    few: bool = False
-    """Has few enough values to offer the most frequent ones."""
-    scale: str | None = None
-    """`ms`: numbers may carry a unit of time."""
-
-    @property
-    def operators(self) -> tuple[str, ...]:
-        """Operators that the field understands; `*` stands for wildcards."""
-        if self.type == "flag" or self.name == "tag":
-            return ("=",)
-        return _TEXT if self.type == "text" else _NUMBER
-
-
-def _fields() -> Iterable[Field]:
-    kinds = (*get_args(CallKind), *get_args(SpanKind))
-    yield Field("provider", "text", "Provider that was called: openai, anthropic", lambda c: c.provider, few=True)
-    yield Field("model", "text", "Model, under the name it is priced by", lambda c: c.model, few=True)
-    yield Field(
-        "operation", "text", "Operation of the API: chat.completions, messages", lambda c: c.operation, few=True
-    )
-    yield Field("kind", "text", "Kind of call or span: llm, embedding, agent, tool", lambda c: c.kind, kinds, few=True)
-    yield Field("type", "text", "call or span", lambda c: c.type, ("call", "span"), few=True)
-    yield Field("status", "text", "How it ended", lambda c: c.status, get_args(Status), few=True)
-    yield Field(
-        "cost_state", "text", "How well the cost is known", lambda c: c.cost_state, get_args(CostState), few=True
-    )
-    yield Field("run", "text", "Id of the run", lambda c: c.run_id)
-    yield Field("run_name", "text", "Name of the run", lambda c: c.run_name, few=True)
-    yield Field(
-        "agent", "text", 'Innermost enclosing agent; agent:"" finds calls without one', lambda c: c.agent, few=True
-    )
-    yield Field("section", "text", "Section path, or the beginning of one", None, few=True)
-    yield Field("customer", "text", "Your customer on whose behalf it happened", lambda c: c.customer_id, few=True)
-    yield Field("session", "text", "Session id", lambda c: c.session_id)
-    yield Field("user", "text", "User id", lambda c: c.user_id)
-    yield Field("env", "text", "Environment: production, staging", lambda c: c.environment, few=True)
-    yield Field("service", "text", "Service that sent it", lambda c: c.service, few=True)
-    yield Field(
-        "error", "text", "Type of the error; error:* finds every failure that has one", lambda c: c.error_type, few=True
-    )
-    yield Field("cost", "money", "Cost in US dollars", lambda c: c.cost_usd)
-    yield Field("duration", "number", "Duration in ms; 2s, 1.5m and 1h work too", lambda c: c.duration_ms, scale="ms")
-    yield Field(
-        "ttft", "number", "Time to first token in ms; 2s works too", lambda c: c.time_to_first_token_ms, scale="ms"
-    )
-    yield Field("tokens", "number", "Input and output tokens together", _all_tokens)
-    yield Field("input_tokens", "number", "Input tokens, cached ones included", lambda c: c.input_tokens)
-    yield Field("output_tokens", "number", "Output tokens, reasoning included", lambda c: c.output_tokens)
-    yield Field("http_status", "number", "HTTP status of the answer", lambda c: c.http_status)
-    yield Field("stream", "flag", "Whether the answer was streamed", lambda c: c.stream)
-    yield Field("tag", "text", "A tag of the run or call", None, few=True)
-    yield Field("meta.*", "text", "A metadata value by its key, as meta.region:eu", None)
-
-
-def _all_tokens(c: Columns) -> ColumnElement[Any]:
-    return func.coalesce(c.input_tokens, 0) + func.coalesce(c.output_tokens, 0)
-
-
-FIELDS = {field.name: field for field in _fields()}
-"""All fields by name; `meta.*` stands for every metadata key."""
+_DOCUMENTS = {META_PREFIX: ("metadata", "meta.region:eu"), ATTRIBUTE_PREFIX: ("attributes", "attr.http.route:/ask")}
+"""Column of each prefix, and an example."""
 
 
 def where(terms: Iterable[Term], columns: Columns = events.c) -> list[ColumnElement[bool]]:
@@ -123,16 +37,19 @@ def condition(term: Term, columns: Columns = events.c) -> ColumnElement[bool]:
     """Condition of one term without its negation. Raises BadFilter with the position of what is wrong."""
     if term.field is None:
         return _search(term.values[0].text, columns)
-    if term.field.startswith(META_PREFIX):
-        return _metadata(term, columns)
+    prefix = next((prefix for prefix in _DOCUMENTS if term.field.startswith(prefix)), None)
+    if prefix is not None:
+        return _keyed(term, prefix, columns)
     field = FIELDS.get(term.field)
-    if field is None or term.field == "meta.*":
+    if field is None:
         known = ", ".join(FIELDS)
         raise BadFilter(
             f'there is no field "{term.field}"; put a text with a colon in quotes. Fields: {known}', _at(term)
         )
     if field.name == "tag":
         return _tags(term, columns)
+    if field.name in CONTENT_FIELDS:
+        return _any(term, lambda value: _said(field.name, value, columns))
     if field.name == "section":
         return _any(term, lambda value: _section(value, columns))
     if field.column is None:
@@ -172,8 +89,18 @@ def _text(column: ColumnElement[Any], value: Value, choices: tuple[str, ...] | N
 
 
 def _like(column: ColumnElement[Any], parts: list[str]) -> ColumnElement[bool]:
-    pattern = "%".join(re.sub(r"([\\%_])", r"\\\1", part.lower()) for part in parts)
-    return func.lower(column).like(pattern, escape="\\")
+    return func.lower(column).like(_pattern(parts), escape="\\")
+
+
+def _pattern(parts: list[str]) -> str:
+    return "%".join(re.sub(r"([\\%_])", r"\\\1", part.lower()) for part in parts)
+
+
+def _said(field: str, value: Value, c: Columns) -> ColumnElement[bool]:
+    parts = [value.text] if value.quoted else value.text.split("*")
+    if not any(parts):
+        raise BadFilter(f'"{field}" takes a text to look for', value.position)
+    return said(field, _pattern(["", *(part for part in parts if part), ""]), c)
 
 
 def _search(word: str, c: Columns) -> ColumnElement[bool]:
@@ -199,11 +126,12 @@ def _tags(term: Term, c: Columns) -> ColumnElement[bool]:
     return _any(term, one)
 
 
-def _metadata(term: Term, c: Columns) -> ColumnElement[bool]:
-    key = (term.field or "").removeprefix(META_PREFIX)
+def _keyed(term: Term, prefix: str, c: Columns) -> ColumnElement[bool]:
+    name, example = _DOCUMENTS[prefix]
+    key = (term.field or "").removeprefix(prefix)
     if not key or key == "*" or len(key) > _MAX_META_KEY:
-        raise BadFilter('name the metadata key, as in "meta.region:eu"', _at(term))
-    column = json_text(c.metadata, key)
+        raise BadFilter(f'name the key, as in "{example}"', _at(term))
+    column = json_text(c[name], key)
     return _any(term, lambda value: _text(column, value))
 
 

@@ -8,9 +8,11 @@ from sqlalchemy import ColumnElement, asc, desc, func, nulls_last
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.query import cursor as cursors
 from llmobserve_server.query.answers import EventList, EventRow
-from llmobserve_server.query.conditions import Columns, where
+from llmobserve_server.query.conditions import where
+from llmobserve_server.query.filter_fields import Columns
 from llmobserve_server.query.filters import Term
-from llmobserve_server.query.window import Scope, as_utc
+from llmobserve_server.query.said import CONTENT_FIELDS, slices
+from llmobserve_server.query.window import Scope, Selection, as_utc
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import events
 
@@ -99,12 +101,27 @@ def list_events(
         statement = statement.where(cursors.after(value, identifier, before, descending=descending))
     direction = desc if descending else asc
     order = direction(value) if sort.endswith("start") else nulls_last(direction(value))
-    rows = store.fetch(statement.order_by(order, direction(identifier)).limit(limit + 1))
+    ordered = statement.order_by(order, direction(identifier))
+    if sort == "-start" and any(term.field in CONTENT_FIELDS for term in terms):
+        rows = _newest_first(store, scope, ordered, limit + 1)
+    else:
+        rows = store.fetch(ordered.limit(limit + 1))
     page = rows[:limit]
     following = cursors.Cursor(sort, page[-1]["sort_value"], page[-1]["event_id"]) if len(rows) > limit else None
     return EventList(
         events=[event_row(row) for row in page], next_cursor=cursors.encode(following) if following else None
     )
+
+
+def _newest_first(store: Store, scope: Scope, ordered: Selection, count: int) -> list[Row]:
+    """The first rows of a list that runs back in time, found without reading the whole window."""
+    rows: list[Row] = []
+    for part in slices(scope.window) if scope.window else [None]:
+        statement = ordered if part is None else ordered.where(Scope(scope.project_id, part).condition(events))
+        rows += store.fetch(statement.limit(count - len(rows)))
+        if len(rows) >= count:
+            break
+    return rows
 
 
 def _sort_column(name: str) -> ColumnElement[Any]:

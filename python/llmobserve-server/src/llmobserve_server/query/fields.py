@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func
 
 from llmobserve_server.query.answers import FieldInfo
-from llmobserve_server.query.conditions import FIELDS, META_PREFIX, Field
+from llmobserve_server.query.filter_fields import FIELDS, META_PREFIX, Field
 from llmobserve_server.query.window import Scope
 from llmobserve_server.store.protocol import Store
 from llmobserve_server.store.tables import events

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_
 
 from llmobserve_server.errors import NotFound
 from llmobserve_server.query.answers import RunDetail, RunNode
-from llmobserve_server.query.conditions import Columns
+from llmobserve_server.query.filter_fields import Columns
 from llmobserve_server.query.run_summary import summaries
 from llmobserve_server.query.scores import scores_of
 from llmobserve_server.query.tree import Tree

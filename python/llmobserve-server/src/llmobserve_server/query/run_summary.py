@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, and_, case, cast, func, literal, null, or_, union_all
+from sqlalchemy.types import JSON
 
 from llmobserve_server.query.answers import RunSummary
-from llmobserve_server.query.conditions import READ_COLUMNS, Columns
+from llmobserve_server.query.filter_fields import READ_COLUMNS, Columns
 from llmobserve_server.query.spend import as_int, is_charged, spend_columns, spend_of
 from llmobserve_server.query.window import Scope, as_utc, id_time, outer_select
 from llmobserve_server.store.constructs import elapsed_ms, end_time
@@ -49,13 +50,19 @@ def run_records(scope: Scope, run_ids: Sequence[str] | None = None) -> Subquery:
     finished = scope.select(events, *[e[name] for name in READ_COLUMNS], literal(0).label("is_open"))
     opened = scope.select(
         span_starts,
-        *[c[name] if name in c else cast(null(), e[name].type).label(name) for name in READ_COLUMNS],
+        *[c[name] if name in c else _nothing(e[name]) for name in READ_COLUMNS],
         literal(1).label("is_open"),
     ).where(_is_root(c), ~ended.correlate(span_starts).exists())
     if run_ids is not None:
         # Inside of the union, where the engine can use it while it reads.
         finished, opened = finished.where(e.run_id.in_(run_ids)), opened.where(c.run_id.in_(run_ids))
     return union_all(finished, opened).subquery("records")
+
+
+def _nothing(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """NULL under the name of a column. A document takes the type of what it is joined to."""
+    value = null() if isinstance(column.type, JSON) else cast(null(), column.type)
+    return value.label(column.key)
 
 
 def _is_root(c: Columns) -> ColumnElement[bool]:

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, asc, case, desc, func, nulls_last
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.query import cursor as cursors
 from llmobserve_server.query.answers import RunList
-from llmobserve_server.query.conditions import FIELDS, Columns, compare, condition, negatable
+from llmobserve_server.query.conditions import compare, condition, negatable
+from llmobserve_server.query.filter_fields import FIELDS, Columns
 from llmobserve_server.query.filters import Term
 from llmobserve_server.query.run_summary import RunFacts, any_record, run_records, sum_where, summaries
 from llmobserve_server.query.spend import is_charged, total_of

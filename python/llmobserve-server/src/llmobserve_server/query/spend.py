@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Numeric, and_, case, cast, func
 
 from llmobserve_server.query.answers import Spend
-from llmobserve_server.query.conditions import Columns
+from llmobserve_server.query.filter_fields import Columns
 from llmobserve_server.store.protocol import Row
 
 __all__ = ["as_int", "is_charged", "spend_columns", "spend_of", "total_of"]

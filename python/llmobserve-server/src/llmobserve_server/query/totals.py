@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Subquery, case, desc, func, nulls_last
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.query.answers import TotalsAnswer, TotalsRow
 from llmobserve_server.query.buckets import UNITS, Unit, bucket, bucket_start
-from llmobserve_server.query.conditions import META_PREFIX, READ_COLUMNS, Columns, where
+from llmobserve_server.query.conditions import where
+from llmobserve_server.query.filter_fields import META_PREFIX, READ_COLUMNS, Columns
 from llmobserve_server.query.filters import Term
 from llmobserve_server.query.spend import as_int, is_charged, spend_columns, spend_of, total_of
 from llmobserve_server.query.window import Scope, Selection, Window, as_utc, outer_select

@@ -16,6 +16,7 @@ __all__ = [
     "DEFAULT_HOURS",
     "MAX_WINDOW_DAYS",
     "Scope",
+    "Selection",
     "Window",
     "as_utc",
     "id_time",
