@@ -12,6 +12,7 @@ from sqlalchemy.types import ARRAY, JSON, BigInteger, Boolean, DateTime, Double,
 from llmobserve_server.store.protocol import Row
 from llmobserve_server.store.tables import (
     contents,
+    cost_versions,
     dead_letters,
     events,
     facts,
@@ -23,7 +24,7 @@ from llmobserve_server.store.tables import (
     span_starts,
 )
 
-__all__ = ["to_arrow"]
+__all__ = ["arrow_schema", "to_arrow"]
 
 # pyarrow is a compiled module without stubs.
 pa: Any = pyarrow
@@ -59,12 +60,17 @@ _PLANS = {
     table.name: _plan(table)
     for table in (
         *(events, span_starts, contents, scores, facts),
-        *(dead_letters, receipts, losses, process_reports, reprice_log),
+        *(dead_letters, receipts, losses, process_reports, reprice_log, cost_versions),
     )
 }
 _SCHEMAS = {name: pa.schema([(column, kind) for column, kind, _ in plan]) for name, plan in _PLANS.items()}
 _BLANKS = {name: dict.fromkeys(schema.names) for name, schema in _SCHEMAS.items()}
 _PICKS = {name: itemgetter(*schema.names) for name, schema in _SCHEMAS.items()}
+
+
+def arrow_schema(table: str) -> Any:
+    """The `pyarrow.Schema` of a table: its columns in order, JSON as text, decimals exact, times in microseconds."""
+    return _SCHEMAS[table]
 
 
 def to_arrow(table: str, rows: Sequence[Row]) -> object:

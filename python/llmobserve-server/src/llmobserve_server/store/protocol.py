@@ -1,12 +1,24 @@
-"""What a store engine offers to ingest (writing) and query (reading)."""
+"""What a store engine offers: writing to ingest, reading to queries, and whole tables to those who keep the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Executable
 
-__all__ = ["KEYED_TABLES", "CostBatch", "Key", "Row", "Store", "WriteBatch", "WriteResult"]
+__all__ = [
+    "KEYED_TABLES",
+    "CostBatch",
+    "Key",
+    "Row",
+    "Slice",
+    "Store",
+    "StoreOptions",
+    "WriteBatch",
+    "WriteResult",
+]
 
 Row = Mapping[str, Any]
 """Column name → Python value; JSON columns as decoded objects (rows to be written may hold `msgspec.Raw`), decimals as
@@ -80,11 +92,48 @@ class CostBatch:
     """`project_id`, `event_id`, `start_time` and `revision` as they were read, and the new `COST_COLUMNS`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """What of the settings an engine may need beside its URL."""
+
+    memory_limit_bytes: int | None = None
+    """What the engine may use in this process; `None` for its default."""
+    threads: int | None = None
+    """Threads of its queries; `None` for the number of cores."""
+    disk_reserve_bytes: int = 0
+    """Free space on a disk of this machine below which nothing more is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows of a table by the time in its column of `tables.TIME_COLUMNS`."""
+
+    table: str
+    time_from: datetime | None = None
+    """Naive UTC; `None`: from the first row on."""
+    time_to: datetime | None = None
+    """Exclusive; `None`: to the last row."""
+    project_id: str | None = None
+    """`None`: of all projects."""
+
+
 class Store(Protocol):
-    """One engine. Thread-safe: one writer at a time, any number of readers."""
+    """One engine. Thread-safe: one writer at a time, any number of readers.
+
+    Made by a factory of `store.open` from a URL and `StoreOptions`; nothing is opened before `initialize`.
+    """
 
     name: str
     """`duckdb`, `postgresql`, …"""
+    is_embedded: bool
+    """True where one process owns the files, so that no second collector can use them."""
+
+    def pending_migrations(self) -> list[str]:
+        """Names of the migrations that `initialize` would apply, the first one first; nothing is changed.
+
+        Only before `initialize`. Raises StoreError when the store cannot be read, or a newer version has written it.
+        """
+        ...
 
     def initialize(self) -> None:
         """Open the store, creating or migrating it. Raises StoreError with the remedy in its message."""
@@ -114,6 +163,51 @@ class Store(Protocol):
 
     def checkpoint(self) -> None:
         """Do the upkeep that is better done when nothing else is going on. Blocks; call from the writer thread."""
+        ...
+
+    def check_writable(self) -> None:
+        """Raise StoreError with the reason when a batch could not be stored now: disk reserve, read-only, no server."""
+        ...
+
+    def expire(self, table: str, before: datetime, *, most_rows: int) -> int:
+        """Delete rows older than `before` by the column of `tables.TIME_COLUMNS`; the number of rows that are gone.
+
+        One short durable transaction of about `most_rows` rows; 0: nothing is left to delete. Never deletes a row at
+        or after `before`; an engine with partitions drops whole ones and may keep the rest of the last one for
+        longer. Works below the disk reserve. Blocks; call from any thread. Raises StoreError.
+        """
+        ...
+
+    def table_bytes(self) -> Mapping[str, int]:
+        """Bytes of each table of `tables` on disk, about, as far as the engine knows. Raises StoreError."""
+        ...
+
+    def back_up(self, file: Path) -> datetime:
+        """Write a copy of the whole store to a new file, while batches are written.
+
+        Returns the point (naive UTC) that it is of: what was stored before is in it, what was written after is not.
+        Raises StoreError; an engine whose own tools do this says which.
+        """
+        ...
+
+    def read_rows(self, chosen: Slice) -> Iterator[Any]:
+        """The rows as they are stored, in pieces that fit into memory: Arrow tables of the schema of `store.arrow`.
+
+        In the order of their time. JSON is text. The pieces are of one state of the store as far as the engine can.
+        Raises StoreError.
+        """
+        ...
+
+    def load_rows(self, table: str, rows: Any) -> int:
+        """Store the rows of one such Arrow table as they are; the number of those that are new.
+
+        Nothing is merged or priced again. Of `KEYED_TABLES` a row whose id is stored is left out; of the others all
+        are added. One durable transaction. Raises StoreError when nothing was stored.
+        """
+        ...
+
+    def after_load(self) -> None:
+        """What the engine derives from rows, as sums by hour, is up to date with all loaded ones when this returns."""
         ...
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.types import ARRAY, JSON, DateTime
 __all__ = [
     "COST_COLUMNS",
     "MONEY",
+    "TIME_COLUMNS",
     "contents",
     "cost_versions",
     "dead_letters",
@@ -285,3 +286,18 @@ process_reports = Table(
     Column("report", JSON),  # wire.ProcessReport
 )
 """What processes say of themselves, append-only; the last report of a process says all that the earlier ones did."""
+
+TIME_COLUMNS = {
+    "events": "start_time",
+    "span_starts": "start_time",
+    "contents": "received_at",
+    "scores": "said_at",
+    "facts": "said_at",
+    "dead_letters": "received_at",
+    "cost_versions": "start_time",
+    "reprice_log": "logged_at",
+    "receipts": "received_at",
+    "losses": "received_at",
+    "process_reports": "received_at",
+}
+"""The column by which the rows of each table are old or new. All tables of the store are in it."""

@@ -8,7 +8,7 @@ import duckdb
 
 from llmobserve_server.errors import StoreError
 
-__all__ = ["default_memory_limit_bytes", "open_database"]
+__all__ = ["default_memory_limit_bytes", "open_database", "open_to_look", "staging_of"]
 
 _LOCK = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 _GIB = 1024**3
@@ -51,9 +51,26 @@ def open_database(path: Path, *, memory_limit_bytes: int | None, threads: int | 
         connection = duckdb.connect(str(path), config=config)
     except (duckdb.Error, OSError) as error:
         raise StoreError(_explain(path, error)) from error
-    # Last, because it cannot be taken back while the file is open: no statement may read or write other files.
+    # Last, because it cannot be taken back while the file is open: no statement may read or write other files, but
+    # for backups, which are made in a directory of their own.
+    connection.execute("SET allowed_directories = [?]", [f"{staging_of(path)}/"])
     connection.execute("SET enable_external_access = false")
     return connection
+
+
+def staging_of(path: Path) -> Path:
+    """The directory beside the file in which its backups are made."""
+    return path.absolute().with_name(f"{path.name}.backup")
+
+
+def open_to_look(path: Path) -> duckdb.DuckDBPyConnection | None:
+    """A connection that changes nothing; `None` when there is no file. Raises StoreError as `open_database`."""
+    if not path.exists():
+        return None
+    try:
+        return duckdb.connect(str(path), read_only=True)
+    except (duckdb.Error, OSError) as error:
+        raise StoreError(_explain(path, error)) from error
 
 
 def _explain(path: Path, error: Exception) -> str:

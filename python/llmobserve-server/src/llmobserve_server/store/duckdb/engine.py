@@ -5,7 +5,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,16 +14,17 @@ import duckdb
 from sqlalchemy import Executable
 
 from llmobserve_server.errors import StoreError, UnstorableRows
-from llmobserve_server.store.duckdb.connection import open_database
+from llmobserve_server.store.duckdb.connection import open_database, open_to_look
 from llmobserve_server.store.duckdb.dialect import compile_statement
-from llmobserve_server.store.duckdb.migrate import migrate
-from llmobserve_server.store.protocol import CostBatch, Row, WriteBatch, WriteResult
+from llmobserve_server.store.duckdb.migrate import migrate, pending
+from llmobserve_server.store.protocol import CostBatch, Row, Slice, WriteBatch, WriteResult
 
 __all__ = ["DuckDBStore"]
 
 T = TypeVar("T")
 
 _FORGET_EVERY_S = 3600.0
+_FORKED = "The store was opened by the parent of this process; a fork must not use it."
 _UNSTORABLE = (
     duckdb.DataError,
     duckdb.IntegrityError,
@@ -45,6 +47,7 @@ class DuckDBStore:
     """
 
     name = "duckdb"
+    is_embedded = True
 
     def __init__(
         self,
@@ -66,6 +69,15 @@ class DuckDBStore:
         self._owner_pid = 0
         self._dirty = False
         self._forgot_s: float | None = None
+
+    def pending_migrations(self) -> list[str]:
+        """Names of the migrations that `initialize` would apply. Raises StoreError."""
+        connection = open_to_look(self._path)
+        try:
+            return pending(connection, str(self._path))
+        finally:
+            if connection is not None:
+                connection.close()
 
     def initialize(self) -> None:
         """Open the file, creating or migrating it. Raises StoreError with the remedy in its message."""
@@ -107,10 +119,11 @@ class DuckDBStore:
 
         return self._transact(lambda connection: replace_costs(connection, batch))
 
-    def _transact(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    def _transact(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, below_reserve: bool = False) -> T:
         with self._write_lock:
             connection = self._writer()
-            self._check_disk()
+            if not below_reserve:
+                self._check_disk()
             try:
                 result = work(connection)
             except duckdb.FatalException as error:
@@ -168,6 +181,54 @@ class DuckDBStore:
         self._forgot_s = time.monotonic()
         forget_old_health(connection)
 
+    def check_writable(self) -> None:
+        """Raise StoreError when a batch could not be stored now."""
+        if self._owner_pid not in (0, os.getpid()):
+            raise StoreError(_FORKED)
+        if not os.access(self._path, os.W_OK) or os.statvfs(self._path.parent).f_flag & os.ST_RDONLY:
+            raise StoreError(f"{self._path} can only be read.")
+        self._check_disk()
+
+    def expire(self, table: str, before: datetime, *, most_rows: int) -> int:
+        """Delete the rows of a table from before a time, at most so many; how many there were. Raises StoreError."""
+        from llmobserve_server.store.duckdb.whole_rows import delete_older
+
+        return self._transact(lambda connection: delete_older(connection, table, before, most_rows), below_reserve=True)
+
+    def table_bytes(self) -> Mapping[str, int]:
+        """Bytes of the blocks of each table: without indexes, and what is only in the log. Raises StoreError."""
+        from llmobserve_server.store.duckdb.whole_rows import table_bytes
+
+        with self._reader() as cursor, _answering():
+            return table_bytes(cursor)
+
+    def back_up(self, file: Path) -> datetime:
+        """Write a copy of the file as it is now, while batches are written; the moment of it. Raises StoreError."""
+        from llmobserve_server.store.duckdb.backup import copy_to, snapshot
+
+        with _answering(), contextlib.closing(self._own_cursor()) as cursor:
+            with self._write_lock:
+                point = snapshot(cursor)
+            copy_to(cursor, self._path, file, reserve_bytes=self._disk_reserve_bytes)
+        return point
+
+    def read_rows(self, chosen: Slice) -> Iterator[Any]:
+        """The rows as they are stored, as Arrow tables in the order of their time. Raises StoreError."""
+        from llmobserve_server.store.duckdb.whole_rows import read_slice
+
+        with _answering(), contextlib.closing(self._own_cursor()) as cursor:
+            yield from read_slice(cursor, chosen)
+
+    def load_rows(self, table: str, rows: Any) -> int:
+        """Store the rows of an Arrow table as they are; the number of those that are new. Raises StoreError."""
+        from llmobserve_server.store.duckdb.whole_rows import insert_rows
+
+        return self._transact(lambda connection: insert_rows(connection, table, rows))
+
+    def after_load(self) -> None:
+        """Nothing is derived from rows."""
+        return
+
     def close(self) -> None:
         """Checkpoint and release the file. Idempotent."""
         with contextlib.suppress(StoreError):
@@ -177,7 +238,7 @@ class DuckDBStore:
 
     def _writer(self) -> duckdb.DuckDBPyConnection:
         if self._owner_pid not in (0, os.getpid()):
-            raise StoreError("The store was opened by the parent of this process; a fork must not use it.")
+            raise StoreError(_FORKED)
         return self._connection or self._open()
 
     def _check_disk(self) -> None:
@@ -199,6 +260,13 @@ class DuckDBStore:
             if each is not None:
                 with contextlib.suppress(duckdb.Error):
                     each.close()
+
+    def _own_cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor outside of the pool, for what takes long or is a transaction of its own."""
+        connection = self._connection
+        if connection is None:
+            raise StoreError(f"The store {self._path} is not open.")
+        return connection.cursor()
 
     @contextlib.contextmanager
     def _reader(self) -> Generator[duckdb.DuckDBPyConnection]:
@@ -226,3 +294,12 @@ class DuckDBStore:
             if not keep:
                 with contextlib.suppress(duckdb.Error):
                     cursor.close()
+
+
+@contextlib.contextmanager
+def _answering() -> Generator[None]:
+    """Errors of the engine and of the disk become a StoreError."""
+    try:
+        yield
+    except (duckdb.Error, OSError, MemoryError) as error:
+        raise StoreError(f"The store did not do it: {error}") from error

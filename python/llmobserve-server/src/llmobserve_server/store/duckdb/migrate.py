@@ -7,7 +7,7 @@ import duckdb
 
 from llmobserve_server.errors import StoreError
 
-__all__ = ["migrate"]
+__all__ = ["migrate", "pending"]
 
 _PACKAGE = "llmobserve_server.store.duckdb"
 _TABLE = """
@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at TIMESTAMP NOT NULL DEFAULT current_localtimestamp()
 )
 """
+_IS_THERE = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_migrations'"
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
 
@@ -35,8 +36,23 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: str) -> None:
     Raises:
         StoreError: the file was written by a newer version, whose schema this one does not know.
     """
-    steps = _steps()
     connection.execute(_TABLE)
+    for version, name, sql in _missing(connection, path):
+        connection.execute("BEGIN")
+        connection.execute(sql)
+        connection.execute("INSERT INTO schema_migrations (version, name) VALUES (?, ?)", [version, name])
+        connection.execute("COMMIT")
+
+
+def pending(connection: duckdb.DuckDBPyConnection | None, path: str) -> list[str]:
+    """Names of the migrations that the file lacks; `None` for a file that is not there yet. Raises StoreError."""
+    if connection is None or not connection.execute(_IS_THERE).fetchall():
+        return [f"{version:04}_{name}" for version, name, _ in _steps()]
+    return [f"{version:04}_{name}" for version, name, _ in _missing(connection, path)]
+
+
+def _missing(connection: duckdb.DuckDBPyConnection, path: str) -> list[tuple[int, str, str]]:
+    steps = _steps()
     applied = {row[0] for row in connection.execute("SELECT version FROM schema_migrations").fetchall()}
     known = steps[-1][0]
     if applied and max(applied) > known:
@@ -44,10 +60,4 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: str) -> None:
             f"{path} has schema version {max(applied)}, written by a newer llmobserve-server; this one knows versions "
             f"up to {known}. Upgrade llmobserve-server, or set LLMOBSERVE_DB to another file."
         )
-    for version, name, sql in steps:
-        if version in applied:
-            continue
-        connection.execute("BEGIN")
-        connection.execute(sql)
-        connection.execute("INSERT INTO schema_migrations (version, name) VALUES (?, ?)", [version, name])
-        connection.execute("COMMIT")
+    return [step for step in steps if step[0] not in applied]

@@ -1,0 +1,78 @@
+"""Whole rows out of and into a DuckDB file: for copies between stores, exports, retention, and figures of its size."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow
+
+from llmobserve_server.store.arrow import arrow_schema
+from llmobserve_server.store.duckdb.writer import transaction
+from llmobserve_server.store.protocol import KEYED_TABLES, Slice
+from llmobserve_server.store.tables import TIME_COLUMNS, metadata
+
+__all__ = ["delete_older", "insert_rows", "read_slice", "table_bytes"]
+
+_PIECE_ROWS = 20_000
+_VARIANT_COLUMNS = frozenset({"metadata", "attributes"})
+# pyarrow is a compiled module without stubs.
+pa: Any = pyarrow
+
+
+def read_slice(cursor: duckdb.DuckDBPyConnection, chosen: Slice) -> Iterator[Any]:
+    """Arrow tables of the rows in the order of their time. Raises duckdb.Error."""
+    table, time = metadata.tables[chosen.table], TIME_COLUMNS[chosen.table]
+    columns = ", ".join(
+        f"CAST(CAST({c.name} AS JSON) AS VARCHAR) AS {c.name}" if c.name in _VARIANT_COLUMNS else c.name
+        for c in table.columns
+    )
+    limits = (
+        (f"{time} >= ?", chosen.time_from),
+        (f"{time} < ?", chosen.time_to),
+        ("project_id = ?", chosen.project_id),
+    )
+    where = " AND ".join(["true", *(condition for condition, value in limits if value is not None)])
+    keys = ", ".join([time, *(column.name for column in table.primary_key)])
+    sql = f"SELECT {columns} FROM {chosen.table} WHERE {where} ORDER BY {keys}"
+    found: Any = cursor.sql(sql, params=[value for _, value in limits if value is not None])
+    schema = arrow_schema(chosen.table)
+    for batch in found.to_arrow_reader(_PIECE_ROWS):
+        yield pa.Table.from_batches([batch]).cast(schema)
+
+
+def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Any) -> int:
+    """Insert and commit rows as they are, but for ids that are stored; how many there were. Raises duckdb.Error."""
+    names = [column.name for column in metadata.tables[table].columns]
+    values = ", ".join(f"CAST(CAST({name} AS JSON) AS VARIANT)" if name in _VARIANT_COLUMNS else name for name in names)
+    ignoring = "OR IGNORE " if table in (*KEYED_TABLES, "reprice_log") else ""
+    connection.register("loaded_rows", rows)
+    try:
+        with transaction(connection):
+            inserted = connection.execute(
+                f"INSERT {ignoring}INTO {table} ({', '.join(names)}) SELECT {values} FROM loaded_rows"
+            ).fetchone()
+    finally:
+        connection.unregister("loaded_rows")
+    return 0 if inserted is None else int(inserted[0])
+
+
+def delete_older(connection: duckdb.DuckDBPyConnection, table: str, before: datetime, most_rows: int) -> int:
+    """Delete and commit at most so many rows from before a time; how many there were. Raises duckdb.Error."""
+    old = f"SELECT rowid FROM {table} WHERE {TIME_COLUMNS[table]} < ? LIMIT {most_rows:d}"
+    with transaction(connection):
+        deleted = connection.execute(f"DELETE FROM {table} WHERE rowid IN ({old})", [before]).fetchone()
+    return 0 if deleted is None else int(deleted[0])
+
+
+def table_bytes(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Bytes of the blocks of each table, without its index and without what is only in the log. Raises duckdb.Error."""
+    (size,) = cursor.execute("SELECT block_size FROM pragma_database_size()").fetchall()
+    found: dict[str, int] = {}
+    for table in TIME_COLUMNS:
+        blocks = cursor.execute(
+            f"SELECT count(DISTINCT block) FROM (SELECT block_id AS block FROM pragma_storage_info('{table}') "
+            f"UNION ALL SELECT unnest(additional_block_ids) FROM pragma_storage_info('{table}')) WHERE block >= 0"
+        ).fetchone()
+        found[table] = 0 if blocks is None else int(blocks[0]) * int(size[0])
+    return found
