@@ -16,6 +16,7 @@ __all__ = [
     "Slice",
     "Store",
     "StoreOptions",
+    "StoreSizes",
     "WriteBatch",
     "WriteResult",
 ]
@@ -117,6 +118,18 @@ class Slice:
     """`None`: of all projects."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSizes:
+    """Bytes on disk."""
+
+    total_bytes: int
+    """Of the whole store, with indexes, logs and what is free for new rows."""
+    tables: Mapping[str, int]
+    """By table of `tables`, about; without those that the engine cannot tell apart."""
+    disk_free_bytes: int | None
+    """On the disk of the store; `None` when that is another machine's."""
+
+
 class Store(Protocol):
     """One engine. Thread-safe: one writer at a time, any number of readers.
 
@@ -178,8 +191,8 @@ class Store(Protocol):
         """
         ...
 
-    def table_bytes(self) -> Mapping[str, int]:
-        """Bytes of each table of `tables` on disk, about, as far as the engine knows. Raises StoreError."""
+    def sizes(self) -> StoreSizes:
+        """What the store takes on disk. Raises StoreError."""
         ...
 
     def back_up(self, file: Path) -> datetime:

@@ -17,7 +17,7 @@ from llmobserve_server.errors import StoreError, UnstorableRows
 from llmobserve_server.store.duckdb.connection import open_database, open_to_look
 from llmobserve_server.store.duckdb.dialect import compile_statement
 from llmobserve_server.store.duckdb.migrate import migrate, pending
-from llmobserve_server.store.protocol import CostBatch, Row, Slice, WriteBatch, WriteResult
+from llmobserve_server.store.protocol import CostBatch, Row, Slice, StoreSizes, WriteBatch, WriteResult
 
 __all__ = ["DuckDBStore"]
 
@@ -195,12 +195,16 @@ class DuckDBStore:
 
         return self._transact(lambda connection: delete_older(connection, table, before, most_rows), below_reserve=True)
 
-    def table_bytes(self) -> Mapping[str, int]:
-        """Bytes of the blocks of each table: without indexes, and what is only in the log. Raises StoreError."""
+    def sizes(self) -> StoreSizes:
+        """Bytes of the file and its log; of a table those of its blocks, without its index. Raises StoreError."""
         from llmobserve_server.store.duckdb.whole_rows import table_bytes
 
         with self._reader() as cursor, _answering():
-            return table_bytes(cursor)
+            tables = table_bytes(cursor)
+            files = (self._path, self._path.with_name(f"{self._path.name}.wal"))
+            total = sum(file.stat().st_size for file in files if file.exists())
+            free = shutil.disk_usage(self._path.parent).free
+        return StoreSizes(total_bytes=total, tables=tables, disk_free_bytes=free)
 
     def back_up(self, file: Path) -> datetime:
         """Write a copy of the file as it is now, while batches are written; the moment of it. Raises StoreError."""
