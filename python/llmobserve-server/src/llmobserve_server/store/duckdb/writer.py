@@ -1,14 +1,13 @@
 """One batch as one DuckDB transaction: insert or ignore, and newer revisions of calls in place."""
 
-from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
 
 import duckdb
 
 from llmobserve_server.store.arrow import to_arrow
 from llmobserve_server.store.duckdb.twins import Suspects, merge_twins, revised_keys
+from llmobserve_server.store.kept_rows import REVISED, counted_receipts, newest_by_key
 from llmobserve_server.store.protocol import Key, Row, WriteBatch, WriteResult
 from llmobserve_server.store.tables import (
     contents,
@@ -30,46 +29,9 @@ _TABLES = {
     table.name: table
     for table in (events, span_starts, contents, scores, facts, dead_letters, receipts, losses, process_reports)
 }
-_FACTS = (
-    "status",
-    "start_time",
-    "duration_ms",
-    "time_to_first_token_ms",
-    "response_model",
-    "model",
-    "error_type",
-    "error_message",
-    "http_status",
-    "response_id",
-    "request_id",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "units",
-    "usage_details",
-    "usage_source",
-    "usage_flags",
-    "usage_raw",
-    "dimensions",
-    "cost_usd",
-    "cost_state",
-    "cost_reason",
-    "cost_lines",
-    "price_book",
-    "priced_model",
-    "table_usd",
-    "reported_cost_usd",
-    "revision",
-    "notes",
-    "stream",
-    "host",
-    "transport",
-    "is_exchange",
-)
-"""What a newer revision replaces. Scalars and JSON text only: DuckDB updates those in place, where a list or VARIANT
-would make it delete and insert the same key, which its log has failed to replay (duckdb issue 15836, 2025)."""
+# Of these only scalars and JSON text: DuckDB updates those in place, where a list or VARIANT would make it delete and
+# insert the same key, which its log has failed to replay (duckdb issue 15836, 2025).
+_REPLACED = ", ".join(f"{name} = new.{name}" for name in REVISED)
 
 
 def _selection(table: str) -> str:
@@ -89,7 +51,7 @@ _FEW = 16
 _RECEIPT_NAMES = tuple(column.name for column in receipts.columns)
 _ONE_RECEIPT = f"({', '.join('?' * len(_RECEIPT_NAMES))})"
 _UPDATE = (
-    f"UPDATE events SET {', '.join(f'{name} = new.{name}' for name in _FACTS)}, "
+    f"UPDATE events SET {_REPLACED}, "
     # A revision that names no id of the call does not take back the one that was named.
     "call_key = coalesce(new.call_key, events.call_key) FROM incoming_events AS new "
     "WHERE events.project_id = new.project_id AND events.event_id = new.event_id "
@@ -103,7 +65,7 @@ def write_batch(connection: duckdb.DuckDBPyConnection, batch: WriteBatch) -> Wri
 
     Raises duckdb.Error, or ValueError, TypeError or OverflowError for a value that does not fit its column.
     """
-    keyed = {table: _newest(rows) for table, rows in batch.keyed().items()}
+    keyed = {table: newest_by_key(rows) for table, rows in batch.keyed().items()}
     incoming: dict[str, Sequence[Row]] = {table: list(rows.values()) for table, rows in keyed.items()}
     incoming["dead_letters"] = batch.dead_letters
     incoming["losses"] = batch.losses
@@ -169,16 +131,7 @@ def _insert_receipts(
     """The receipts, with the number of rows that were not new: only now it is known."""
     if not batch.receipts:
         return
-    repeated: Counter[tuple[str, datetime]] = Counter()
-    for table, rows in batch.keyed().items():
-        known = result.duplicates_in(table)
-        if known or len(keyed[table]) != len(rows):
-            repeated.update(_repeated(rows, known))
-    # Two batches may have arrived in the same microsecond: the first receipt takes the count of both.
-    counted = [
-        {**row, "duplicates": (row.get("duplicates") or 0) + repeated.pop((row["project_id"], row["received_at"]), 0)}
-        for row in batch.receipts
-    ]
+    counted = counted_receipts(batch, keyed, result)
     if len(counted) <= _FEW:
         # A table of Arrow for a row or two would take longer than the row.
         places = ", ".join([_ONE_RECEIPT] * len(counted))
@@ -188,18 +141,6 @@ def _insert_receipts(
     connection.register("incoming_receipts", to_arrow("receipts", counted))
     connection.execute(f"INSERT {_INTO['receipts']}")
     connection.unregister("incoming_receipts")
-
-
-def _repeated(rows: Sequence[Row], known: frozenset[Key]) -> Generator[tuple[str, datetime]]:
-    """Project and arrival of each duplicate, as senders are told: a revision above all before of its id is new."""
-    highest: dict[Key, int] = {}
-    for row in rows:
-        key: Key = (row["project_id"], row["event_id"])
-        revision = row.get("revision") or 0
-        if key in known or revision <= highest.get(key, -1):
-            yield key[0], row["received_at"]
-        else:
-            highest[key] = revision
 
 
 @contextmanager
@@ -214,17 +155,6 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
         raise
-
-
-def _newest(rows: Sequence[Row]) -> dict[Key, Row]:
-    """One row a key: the first one of the highest revision."""
-    kept: dict[Key, Row] = {}
-    for row in rows:
-        key: Key = (row["project_id"], row["event_id"])
-        other = kept.get(key)
-        if other is None or (row.get("revision") or 0) > (other.get("revision") or 0):
-            kept[key] = row
-    return kept
 
 
 def _keys(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Key]:
