@@ -5,6 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmobserve_server.api.errors import problem_response
 from llmobserve_server.auth.deployment import Deployment
+from llmobserve_server.auth.key_headers import presented_key
 
 __all__ = ["SECURITY_HEADERS", "HostCheck", "SecurityHeaders"]
 
@@ -63,7 +64,7 @@ class HostCheck:
             return
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) == 1 and ("authorization" in headers or self._deployment.serves_host(hosts[0])):
+        if len(hosts) == 1 and (presented_key(headers) is not None or self._deployment.serves_host(hosts[0])):
             await self._app(scope, receive, send)
             return
         message = "This server is not known under this name. Add the name to LLMOBSERVE_ALLOWED_HOSTS if it should be."

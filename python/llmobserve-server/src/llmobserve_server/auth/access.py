@@ -1,11 +1,13 @@
 """What a request may do: the dependencies by which routes say which credential they need."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
 
 from llmobserve_server.auth.gate import Gate
+from llmobserve_server.auth.key_headers import presented_key
 from llmobserve_server.auth.origin import comes_from_this_machine, peer_address, sender_of
 from llmobserve_server.auth.secrets import Scope
 from llmobserve_server.control.audit import Actor
@@ -19,8 +21,10 @@ __all__ = [
     "IngestAccess",
     "OwnerAccess",
     "ReadAccess",
+    "access_of_key",
     "current_session",
     "gate_of",
+    "refuse_pages",
     "require_admin",
     "require_ingest",
     "require_monitor",
@@ -28,6 +32,7 @@ __all__ = [
     "require_reader",
 ]
 
+_CONTENT_TYPES = frozenset({"application/json"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -88,23 +93,34 @@ async def require_ingest(request: Request) -> Access:
         Unauthorized: a key is needed, or the one given is not valid.
         Forbidden: the key's scope is `read`, or a page of another site sent the request.
     """
-    if request.headers.get("authorization") is not None:
-        return await _key_access(request, ("ingest", "admin"))
+    secret = presented_key(request.headers)
+    if secret is not None:
+        return await access_of_key(gate_of(request), secret, peer_address(request), ("ingest", "admin"))
     deployment = gate_of(request).deployment
     if not (deployment.local_mode and comes_from_this_machine(request)):
         raise Unauthorized(
             "Events from other machines need a key: make one under Settings, Keys and set LLMOBSERVE_API_KEY."
         )
-    _refuse_pages(request)
+    refuse_pages(request, _CONTENT_TYPES)
     return Access(DEFAULT_PROJECT, "ingest", "loopback", Actor("loopback", peer_address(request)))
 
 
 async def require_monitor(request: Request) -> Access:
     """Access to the server's own figures: as a reader, and in local mode for programs on this machine."""
     open_to_peer = gate_of(request).deployment.local_mode and comes_from_this_machine(request)
-    if open_to_peer and request.headers.get("authorization") is None and not _is_foreign(request):
+    if open_to_peer and presented_key(request.headers) is None and not _is_foreign(request):
         return Access(DEFAULT_PROJECT, "read", "loopback", Actor("loopback", peer_address(request)))
     return await _key_or_session(request, None, ("read", "admin"))
+
+
+async def access_of_key(gate: Gate, secret: str, address: str | None, scopes: tuple[Scope, ...]) -> Access:
+    """Access of the key with this secret. Raises Unauthorized, Forbidden where its scope is none of `scopes`."""
+    key = await gate.key(secret, address)
+    if key.scope not in scopes:
+        wanted = " or ".join(f"`{scope}`" for scope in scopes)
+        raise Forbidden(f"This key has the scope `{key.scope}`; a key with {wanted} is needed.")
+    scope: Scope = "admin" if key.scope == "admin" else "read" if key.scope == "read" else "ingest"
+    return Access(key.project_id, scope, "key", Actor(f"key:{key.id}", address))
 
 
 async def current_session(request: Request) -> BrowserSession | None:
@@ -127,13 +143,7 @@ async def _key_access(request: Request, scopes: tuple[Scope, ...]) -> Access:
     kind, _, secret = request.headers["authorization"].partition(" ")
     if kind.lower() != "bearer":
         raise Unauthorized("Send the key as `Authorization: Bearer llmo_…`.")
-    address = peer_address(request)
-    key = await gate_of(request).key(secret.strip(), address)
-    if key.scope not in scopes:
-        wanted = " or ".join(f"`{scope}`" for scope in scopes)
-        raise Forbidden(f"This key has the scope `{key.scope}`; a key with {wanted} is needed.")
-    scope: Scope = "admin" if key.scope == "admin" else "read" if key.scope == "read" else "ingest"
-    return Access(key.project_id, scope, "key", Actor(f"key:{key.id}", address))
+    return await access_of_key(gate_of(request), secret.strip(), peer_address(request), scopes)
 
 
 async def _session_access(request: Request, project: str | None) -> Access:
@@ -153,13 +163,17 @@ def _is_foreign(request: Request) -> bool:
     return sender_of(request, gate_of(request).deployment) == "foreign_page"
 
 
-def _refuse_pages(request: Request) -> None:
-    """Keep web pages from posting: their simple requests reach loopback without any preflight."""
+def refuse_pages(request: Request, content_types: Collection[str]) -> None:
+    """Keep web pages from posting without a key: their simple requests reach loopback without any preflight.
+
+    Raises Forbidden for a page of another site, and for content of another type than `content_types`.
+    """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if _is_foreign(request):
         raise Forbidden("Web pages of other sites cannot send events. Send them from your program, or with a key.")
-    if content_type != "application/json":
-        raise Forbidden("Without a key, events are taken as `Content-Type: application/json` only.")
+    if content_type not in content_types:
+        taken = " or ".join(f"`{each}`" for each in sorted(content_types))
+        raise Forbidden(f"Without a key, events are taken as `Content-Type:` {taken} only.")
 
 
 ReadAccess = Annotated[Access, Depends(require_reader)]
