@@ -243,7 +243,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
 
 def test_an_address_this_version_cannot_open_is_explained() -> None:
     for url, words in (
-        ("postgresql://localhost/x", "postgresql.*does not have.*duckdb"),
+        ("mysql://localhost/x", "mysql.*does not have.*duckdb"),
         ("duckdb://host/x", "names no file"),
         ("duckdb:///", "names no file"),
     ):

@@ -19,6 +19,8 @@ ENTRY_POINTS = "llmobserve_server.stores"
 
 _OWN = {
     "duckdb": "llmobserve_server.store.duckdb.address:store_at",
+    "postgres": "llmobserve_server.store.postgresql.address:store_at",
+    "postgresql": "llmobserve_server.store.postgresql.address:store_at",
 }
 """Scheme → `module:function` of a `StoreFactory`; the module is imported when the engine is used."""
 
