@@ -19,6 +19,7 @@ from llmobserve.backends.postgresql import ddl
 from llmobserve.wire import Batch, BatchAnswer
 from llmobserve_server import settings as server_settings
 from llmobserve_server.app import openapi_text
+from llmobserve_server.query.filter_fields import FIELDS
 
 HERE = Path(__file__).resolve().parent
 
@@ -66,6 +67,24 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def filters_page() -> str:
+    """Every field of the filter language as Markdown."""
+    lines = [
+        "# Fields of filters",
+        "",
+        "Generated from `llmobserve_server/query/filter_fields.py`; [the language](../docs/api.md#filters).",
+        "",
+        "| Field | Type | Operators | Meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{field.name}` | {field.type} | {' '.join(f'`{operator}`' for operator in field.operators)} "
+        f"| {field.description} |"
+        for field in FIELDS.values()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def metric_events() -> str:
     """What the PostgreSQL backend creates, as a script."""
     head = "-- Generated from llmobserve/backends/postgresql.py: what the backend creates where it is not there."
@@ -77,6 +96,7 @@ def files() -> dict[str, str]:
     return {
         "event.schema.json": _dump(event_schema()),
         "openapi.json": openapi_text(),
+        "filters.md": filters_page(),
         "settings.md": settings_page(),
         "storage.md": columns.reference_page(),
         "metric_events.sql": metric_events(),
