@@ -27,6 +27,7 @@ from llmobserve_server.api import (
     scores,
     session,
     static,
+    storage,
     totals,
 )
 from llmobserve_server.api.deps import Readers
@@ -41,11 +42,13 @@ from llmobserve_server.auth.gate import Gate
 from llmobserve_server.control.database import ControlDatabase, open_control
 from llmobserve_server.ingest import Ingestor
 from llmobserve_server.jobs.reprice import Repricings
+from llmobserve_server.jobs.retention import Retention
 from llmobserve_server.pricing import Books, ProjectRules, pricer_of
 from llmobserve_server.pricing.book_file import MAX_BOOK_BYTES
 from llmobserve_server.settings import ServerSettings
 from llmobserve_server.store.open import open_store
 from llmobserve_server.store.protocol import Store
+from llmobserve_server.store.retention import RetentionRules
 
 __all__ = ["Databases", "build_app", "openapi_text"]
 
@@ -67,6 +70,7 @@ _API_ROUTERS = (
     price_book.router,
     reprice.router,
     price_rules.router,
+    storage.router,
 )
 _PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem, "description": "What is wrong and what to do"}}
 _INGEST_PATHS = ("/v1/events", "/events")
@@ -95,7 +99,8 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
     """The whole server as one ASGI application; it closes the databases when it ends.
 
     `databases`: open ones to use; `None` opens them when the application starts. While it runs, `app.state` has
-    `store`, `control`, `books`, `project_rules`, `repricings`, `ingestor`, `readers`, `gate` and `live_streams`.
+    `store`, `control`, `books`, `project_rules`, `repricings`, `retention`, `ingestor`, `readers`, `gate` and
+    `live_streams`.
     """
     deployment = deployment_of(settings)
     app = FastAPI(
@@ -150,6 +155,9 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
         app.state.repricings = Repricings(databases.store, databases.control, app.state.books, rules)
         app.state.repricings.resume()
         stack.callback(app.state.repricings.stop)
+        app.state.retention = Retention(databases.store, RetentionRules.of(settings))
+        app.state.retention.start()
+        stack.callback(app.state.retention.stop)
         app.state.live_streams = LiveStreams()
         stack.callback(app.state.live_streams.end)
         yield

@@ -36,6 +36,10 @@ def _whole(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
+def _days(text: str) -> int | None:
+    return None if text == _FOR_EVER else _whole(1, 36_500)(text)
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
@@ -56,6 +60,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 _MANY = 1_000_000
+_FOR_EVER = "forever"
+_DAYS = "a whole number of days, or `forever`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +176,35 @@ class ServerSettings:
             _whole(1, _MANY),
             "a whole number",
             "The same limit as a number of batches.",
+        ),
+    )
+
+    retention_contents_days: int | None = field(
+        default=90,
+        metadata=_env(
+            "LLMOBSERVE_RETENTION_CONTENTS_DAYS",
+            _days,
+            _DAYS,
+            "How long prompts and answers are kept after they arrived; `forever`: they are not deleted.",
+        ),
+    )
+    retention_events_days: int | None = field(
+        default=None,
+        metadata=_env(
+            "LLMOBSERVE_RETENTION_EVENTS_DAYS",
+            _days,
+            _DAYS,
+            "How long calls, spans, scores and facts are kept after they began, and their prompts and answers with "
+            "them. Default: forever.",
+        ),
+    )
+    retention_dead_letters_days: int | None = field(
+        default=30,
+        metadata=_env(
+            "LLMOBSERVE_RETENTION_DEAD_LETTERS_DAYS",
+            _days,
+            _DAYS,
+            "How long records are kept that were refused.",
         ),
     )
 

@@ -49,6 +49,7 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("POST", "/api/v1/reprice"): "admin",
     ("GET", "/api/v1/reprice/{job_id}"): "admin",
     ("DELETE", "/api/v1/reprice/{job_id}"): "admin",
+    ("GET", "/api/v1/storage"): "read",
     ("GET", "/api/v1/live"): "read",
     ("GET", "/{path:path}"): "open",
 }

@@ -49,30 +49,32 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Any) ->
     connection.register("loaded_rows", rows)
     try:
         with transaction(connection):
-            inserted = connection.execute(
+            ((inserted,),) = connection.execute(
                 f"INSERT {ignoring}INTO {table} ({', '.join(names)}) SELECT {values} FROM loaded_rows"
-            ).fetchone()
+            ).fetchall()
     finally:
         connection.unregister("loaded_rows")
-    return 0 if inserted is None else int(inserted[0])
+    return int(inserted)
 
 
 def delete_older(connection: duckdb.DuckDBPyConnection, table: str, before: datetime, most_rows: int) -> int:
     """Delete and commit at most so many rows from before a time; how many there were. Raises duckdb.Error."""
     old = f"SELECT rowid FROM {table} WHERE {TIME_COLUMNS[table]} < ? LIMIT {most_rows:d}"
     with transaction(connection):
-        deleted = connection.execute(f"DELETE FROM {table} WHERE rowid IN ({old})", [before]).fetchone()
-    return 0 if deleted is None else int(deleted[0])
+        ((deleted,),) = connection.execute(f"DELETE FROM {table} WHERE rowid IN ({old})", [before]).fetchall()
+    return int(deleted)
 
 
 def table_bytes(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Bytes of the blocks of each table, without its index and without what is only in the log. Raises duckdb.Error."""
-    (size,) = cursor.execute("SELECT block_size FROM pragma_database_size()").fetchall()
+    # All rows of each result are fetched: one that is not would keep its transaction open, and with it a checkpoint
+    # from being made.
+    ((block_bytes,),) = cursor.execute("SELECT block_size FROM pragma_database_size()").fetchall()
     found: dict[str, int] = {}
     for table in TIME_COLUMNS:
-        blocks = cursor.execute(
+        ((blocks,),) = cursor.execute(
             f"SELECT count(DISTINCT block) FROM (SELECT block_id AS block FROM pragma_storage_info('{table}') "
             f"UNION ALL SELECT unnest(additional_block_ids) FROM pragma_storage_info('{table}')) WHERE block >= 0"
-        ).fetchone()
-        found[table] = 0 if blocks is None else int(blocks[0]) * int(size[0])
+        ).fetchall()
+        found[table] = blocks * block_bytes
     return found
