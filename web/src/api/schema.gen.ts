@@ -558,6 +558,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Storage
+         * @description Bytes and rows by table and project, and what retention deletes next.
+         *
+         *     A browser session sees all projects, a key its own.
+         */
+        get: operations["storage_api_v1_storage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/totals": {
         parameters: {
             query?: never;
@@ -1052,6 +1074,27 @@ export interface components {
             severity: "missing" | "notice";
             /** Text */
             text: string;
+        };
+        /**
+         * KindRetention
+         * @description How long one kind of data is kept.
+         */
+        KindRetention: {
+            /** Deleted Before */
+            deleted_before: string | null;
+            /** Kept Days */
+            kept_days: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "contents" | "events" | "dead_letters";
+            /** Rows Due */
+            rows_due: number;
+            /** Setting */
+            setting: string;
+            /** Tables */
+            tables: string[];
         };
         /**
          * LibraryCoverage
@@ -1593,6 +1636,28 @@ export interface components {
             name: string;
         };
         /**
+         * ProjectStorage
+         * @description The rows of one project in a table.
+         */
+        ProjectStorage: {
+            /** Bytes */
+            bytes: number | null;
+            /**
+             * Newest
+             * Format: date-time
+             */
+            newest: string;
+            /**
+             * Oldest
+             * Format: date-time
+             */
+            oldest: string;
+            /** Project Id */
+            project_id: string;
+            /** Rows */
+            rows: number;
+        };
+        /**
          * ProviderChanges
          * @description Number of differences of one provider.
          */
@@ -2030,6 +2095,42 @@ export interface components {
             estimated_usd: string;
             /** Unpriced Calls */
             unpriced_calls: number;
+        };
+        /**
+         * Storage
+         * @description What the store holds.
+         */
+        Storage: {
+            /** Disk Free Bytes */
+            disk_free_bytes: number | null;
+            /** Engine */
+            engine: string;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Run */
+            last_run: string | null;
+            /** Next Run */
+            next_run: string | null;
+            /** Retention */
+            retention: components["schemas"]["KindRetention"][];
+            /** Tables */
+            tables: components["schemas"]["TableStorage"][];
+            /** Total Bytes */
+            total_bytes: number | null;
+        };
+        /**
+         * TableStorage
+         * @description One table: all of it, or with a key what of it is the project's.
+         */
+        TableStorage: {
+            /** Bytes */
+            bytes: number | null;
+            /** Projects */
+            projects: components["schemas"]["ProjectStorage"][];
+            /** Rows */
+            rows: number;
+            /** Table */
+            table: string;
         };
         /**
          * TotalsAnswer
@@ -3360,6 +3461,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    storage_api_v1_storage_get: {
+        parameters: {
+            query?: {
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Storage"];
+                };
             };
             /** @description What is wrong and what to do */
             "4XX": {
