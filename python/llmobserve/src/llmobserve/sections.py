@@ -27,7 +27,7 @@ Enter = Callable[[], tuple[OpenSpan, Snapshot]]
 _MOST_LABELS = 64
 """The collector keeps no more tags and no more metadata."""
 _LABELS = guarded("sections.labels")
-_KINDS = frozenset(kind for kind in get_args(SpanKind) if kind != "run")
+_KINDS = frozenset(kind for kind in get_args(SpanKind) if kind not in ("run", "other"))
 
 
 class _Scope(ABC):

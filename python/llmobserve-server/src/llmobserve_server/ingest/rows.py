@@ -28,10 +28,10 @@ from llmobserve_server.ingest.decode import ContentText, Rejected
 from llmobserve_server.ingest.money import add_cost, add_usage
 from llmobserve_server.pricing import Pricer
 
-__all__ = ["Arrival", "call_row", "content_row", "span_row"]
+__all__ = ["NO_EXCHANGE", "Arrival", "call_row", "content_row", "innermost_agent", "span_row"]
 
 _INT32 = 2**31 - 1
-_NO_EXCHANGE = frozenset({None, "gateway", "manual"})
+NO_EXCHANGE = frozenset({None, "gateway", "manual"})
 """Transports of records that were not made by an SDK from what went over the wire."""
 _MAX_CONTENT_BYTES = 2 * 1024 * 1024
 _CONTEXT = (
@@ -93,10 +93,12 @@ def call_row(event: CallEvent, arrival: Arrival, pricer: Pricer, notes: Notes) -
     )
     # Until it is stored beside other records of the same call.
     row["billable"] = True
-    row["is_exchange"] = row["transport"] not in _NO_EXCHANGE
+    row["is_exchange"] = row["transport"] not in NO_EXCHANGE
     row["dimensions"] = check_texts(event.dimensions, "dimensions", notes)
     row["reported_cost_usd"] = check_usd(event.reported_cost_usd, "reported_cost_usd", notes)
     row["revision"] = check_integer(event.revision, "revision", _INT32)
+    if event.attributes:
+        row["attributes"] = check_attributes(event.attributes, notes)
     add_usage(row, event.usage, notes)
     add_cost(row, pricer(arrival.project_id, event))
     return row
@@ -148,7 +150,7 @@ def _common(event: CallEvent | SpanEvent, arrival: Arrival, notes: Notes) -> dic
         row["error_type"] = cut(event.error.type, SHORT, "error.type", notes)
         row["error_message"] = cut(event.error.message, LONG, "error.message", notes)
     _add_texts(row, _CONTEXT, _context_texts(context), notes)
-    row["agent"] = _innermost_agent(context.section_path)
+    row["agent"] = innermost_agent(context.section_path)
     row["tags"] = check_tags(context, notes) if context.tags else []
     row["metadata"] = check_texts(context.metadata, "context.metadata", notes)
     row["notes"] = notes
@@ -166,7 +168,8 @@ def _add_texts(row: dict[str, Any], names: tuple[str, ...], values: tuple[str | 
         row[name] = cut(row[name], LONG if name == "section_path" else SHORT, name, notes)
 
 
-def _innermost_agent(path: str | None) -> str | None:
+def innermost_agent(path: str | None) -> str | None:
+    """Name of the last section of a path that is an agent; `None` outside of agents."""
     if path is None or "agent:" not in path:
         return None
     for part in reversed(path.split("/")):

@@ -48,7 +48,10 @@ SpanKind = Literal[
     "mcp",
     "guardrail",
     "evaluator",
+    "other",
 ]
+"""`other`: a span of another library that is neither of these (a web request, a database): it makes no section and,
+without anything else, no run."""
 Status = Literal["ok", "error", "cancelled", "abandoned", "running"]
 """`cancelled`: the caller stopped it. `abandoned`: a stream was dropped without being read or closed. `running`:
 announced and not ended yet (spans only)."""
@@ -123,8 +126,10 @@ class CallEvent:
     host: str | None = None
     transport: str | None = None
     """Client library that moved the bytes: `httpx2`, `urllib3`, `gateway`; `manual` where the application told of
-    the call itself."""
+    the call itself; `otlp` where an OpenTelemetry span told of it."""
     context: Context = field(default_factory=Context)
+    attributes: Mapping[str, Any] | None = None
+    """What else is known, of senders that know more than these fields; `None` = nothing."""
 
 
 @value_class

@@ -75,6 +75,8 @@ def _call_text(call: CallEvent, sequence: int | None) -> str:
     if call.host is not None or call.transport is not None:
         put(_way(call.host, call.transport))
     _put_context(parts, call.context)
+    if call.attributes:
+        put(f'"attributes":{_object(call.attributes)}')
     return ",".join(parts) + "}"
 
 
