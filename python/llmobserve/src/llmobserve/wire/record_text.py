@@ -74,9 +74,7 @@ def _call_text(call: CallEvent, sequence: int | None) -> str:
         put(f'"reported_cost_usd":"{call.reported_cost_usd:f}"')
     if call.host is not None or call.transport is not None:
         put(_way(call.host, call.transport))
-    _put_context(parts, call.context)
-    if call.attributes:
-        put(f'"attributes":{_object(call.attributes)}')
+    _put_place(parts, call)
     return ",".join(parts) + "}"
 
 
@@ -110,6 +108,12 @@ def _put_usage(parts: list[str], usage: Usage) -> None:
         inner.append(f'"raw":{raw}')
     if inner:
         parts.append(f'"usage":{{{",".join(inner)}}}')
+
+
+def _put_place(parts: list[str], call: CallEvent) -> None:
+    _put_context(parts, call.context)
+    if call.attributes:
+        parts.append(f'"attributes":{_object(call.attributes)}')
 
 
 def _put_context(parts: list[str], context: Context) -> None:
