@@ -18,6 +18,7 @@ from llmobserve_server.api import (
     keys,
     live,
     meta,
+    otlp,
     price_book,
     price_rules,
     prices,
@@ -35,6 +36,7 @@ from llmobserve_server.api.errors import CatchUnexpected, install_error_handlers
 from llmobserve_server.api.limits import BodyLimits
 from llmobserve_server.api.live import LiveStreams
 from llmobserve_server.api.models import Problem
+from llmobserve_server.api.otlp_paths import OTLP_PATHS
 from llmobserve_server.api.prefix import Prefix
 from llmobserve_server.api.security_headers import HostCheck, SecurityHeaders
 from llmobserve_server.auth.deployment import deployment_of
@@ -73,7 +75,7 @@ _API_ROUTERS = (
     storage.router,
 )
 _PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem, "description": "What is wrong and what to do"}}
-_INGEST_PATHS = ("/v1/events", "/events")
+_INGEST_PATHS = ("/v1/events", "/events", *OTLP_PATHS)
 
 
 class Databases:
@@ -124,6 +126,7 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
     install_error_handlers(app)
     app.include_router(health.router)
     app.include_router(ingest.router)
+    app.include_router(otlp.router)
     app.include_router(session.link_router)
     for router in _API_ROUTERS:
         app.include_router(router, prefix=_API, responses=_PROBLEMS)

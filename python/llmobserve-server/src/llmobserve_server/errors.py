@@ -11,6 +11,7 @@ __all__ = [
     "StoreError",
     "Unauthorized",
     "UnstorableRows",
+    "UnsupportedMediaType",
 ]
 
 
@@ -67,6 +68,13 @@ class PayloadTooLarge(ServerError):
 
     status = 413
     code = "too_large"
+
+
+class UnsupportedMediaType(ServerError):
+    """The body is of another type than is taken here; the message names those."""
+
+    status = 415
+    code = "unsupported_media_type"
 
 
 class Overloaded(ServerError):

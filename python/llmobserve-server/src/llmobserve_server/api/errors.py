@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmobserve_server.api.models import Problem
+from llmobserve_server.api.otlp_answers import is_otlp, otlp_refusal
 from llmobserve_server.errors import BadRequest, Overloaded, ServerError, StoreError
 
 __all__ = ["CatchUnexpected", "install_error_handlers", "problem_response"]
@@ -28,6 +29,7 @@ _HTTP_CODES = {
 
 
 def problem_response(
+    scope: Scope,
     status: int,
     code: str,
     message: str,
@@ -36,7 +38,9 @@ def problem_response(
     position: int | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A Problem as a response; fields that are `None` are left out."""
+    """A Problem as the response to a request, fields that are `None` left out; exporters get what they can read."""
+    if is_otlp(scope):
+        return otlp_refusal(scope, status, message, headers or {})
     problem = Problem(error=code, message=message, field=field, position=position)
     return JSONResponse(problem.model_dump(exclude_none=True), status_code=status, headers=headers)
 
@@ -49,7 +53,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
 
 
-def server_error_response(error: ServerError) -> Response:
+def server_error_response(scope: Scope, error: ServerError) -> Response:
     """The response to a typed error."""
     headers: dict[str, str] = {}
     if isinstance(error, Overloaded | StoreError):
@@ -57,30 +61,32 @@ def server_error_response(error: ServerError) -> Response:
     elif error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return problem_response(
-        error.status, error.code, error.message, field=error.field, position=error.position, headers=headers
+        scope, error.status, error.code, error.message, field=error.field, position=error.position, headers=headers
     )
 
 
-async def _server_error(_request: Request, error: Exception) -> Response:
+async def _server_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServerError)
     if error.status >= 500:
         _log.warning("%s: %s", error.code, error.message)
-    return server_error_response(error)
+    return server_error_response(request.scope, error)
 
 
-async def _control_error(_request: Request, error: Exception) -> Response:
+async def _control_error(request: Request, error: Exception) -> Response:
     _log.error("The control database failed: %s", error)
-    return server_error_response(StoreError("The control database does not answer. The log of the server says why."))
+    return server_error_response(
+        request.scope, StoreError("The control database does not answer. The log of the server says why.")
+    )
 
 
-async def _validation_error(_request: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     # The first part of the place says query, path or body, which the name of the field says as well.
     place = [str(part) for part in first["loc"][1:]]
     field = ".".join(place) or None
     message = f"{field}: {first['msg']}" if field else str(first["msg"])
-    return problem_response(BadRequest.status, BadRequest.code, message, field=field)
+    return problem_response(request.scope, BadRequest.status, BadRequest.code, message, field=field)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -92,7 +98,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "another method")
         message = f"{request.method} is not possible here: use {allowed}."
     code = _HTTP_CODES.get(error.status_code, "http_error")
-    return problem_response(error.status_code, code, message, headers=dict(error.headers or {}))
+    return problem_response(request.scope, error.status_code, code, message, headers=dict(error.headers or {}))
 
 
 class CatchUnexpected:
@@ -120,4 +126,4 @@ class CatchUnexpected:
             if started:
                 raise
             message = "The server failed on this request. Its log has the reason."
-            await problem_response(500, "internal", message)(scope, receive, send)
+            await problem_response(scope, 500, "internal", message)(scope, receive, send)

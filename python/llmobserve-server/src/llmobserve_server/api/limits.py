@@ -47,7 +47,7 @@ class BodyLimits:
         declared = Headers(scope=scope).get("content-length", "0")
         # The parser has refused lengths that are not numbers.
         if int(declared) > limit:
-            refused = problem_response(413, "too_large", _too_large(limit), headers={"Connection": "close"})
+            refused = problem_response(scope, 413, "too_large", _too_large(limit), headers={"Connection": "close"})
             await refused(scope, receive, send)
             return
         body = _Body(self, receive, limit)

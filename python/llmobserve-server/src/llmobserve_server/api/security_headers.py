@@ -68,4 +68,4 @@ class HostCheck:
             await self._app(scope, receive, send)
             return
         message = "This server is not known under this name. Add the name to LLMOBSERVE_ALLOWED_HOSTS if it should be."
-        await problem_response(421, "unknown_host", message, field="Host")(scope, receive, send)
+        await problem_response(scope, 421, "unknown_host", message, field="Host")(scope, receive, send)

@@ -16,6 +16,11 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("GET", "/metrics"): "monitor",
     ("POST", "/v1/events"): "ingest",
     ("POST", "/events"): "ingest",
+    **{
+        ("POST", f"{base}/v1/{signal}"): "ingest"
+        for base in ("", "/api/public/otel", "/api/v1/private/otel", "/otel", "/api/otlp")
+        for signal in ("traces", "logs", "metrics")
+    },
     ("GET", "/sign-in"): "open",
     ("POST", "/api/v1/session"): "open",
     ("DELETE", "/api/v1/session"): "owner",

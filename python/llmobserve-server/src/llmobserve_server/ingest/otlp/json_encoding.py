@@ -57,7 +57,10 @@ _decode_metric = msgspec.json.Decoder(JsonMetric).decode
 
 def spans_of(body: bytes) -> Iterator[OtlpSpan | Unreadable]:
     """The spans of an `ExportTraceServiceRequest`. Raises BadRequest, PayloadTooLarge."""
-    parts = [(part.resource, part.scope_spans) for part in _request(body).resource_spans or ()]
+    request = _request(body)
+    if request.resource_spans is None and (request.resource_logs or request.resource_metrics):
+        raise BadRequest("These are no spans: log records belong to /v1/logs, metrics to /v1/metrics.")
+    parts = [(part.resource, part.scope_spans) for part in request.resource_spans or ()]
     return _records(parts, "spans", _span)
 
 

@@ -31,6 +31,8 @@ __all__ = ["logs_of", "metrics_of", "spans_of"]
 
 T = TypeVar("T")
 
+_NO_SPAN = "it is not a span: log records belong to /v1/logs, metrics to /v1/metrics"
+"""Their field numbers coincide with those of spans, which then have no ids."""
 _VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 
 
@@ -122,7 +124,12 @@ def _sender(resource: Attributes, part: bytes) -> Sender:
 
 
 def _span(record: bytes, sender: Sender) -> OtlpSpan:
-    span = read_span(record)
+    try:
+        span = read_span(record)
+    except DecodeError:
+        raise UnreadableError(_NO_SPAN) from None
+    if not span.trace_id and not span.span_id:
+        raise UnreadableError(_NO_SPAN)
     events = span.events
     _check_members(events, "events")
     status = span.status
@@ -151,6 +158,8 @@ def _log(record: bytes, sender: Sender) -> OtlpLog:
     log = read_log(record)
     attributes = _attributes(log.attributes)
     trace_id, span_id = log.trace_id.hex(), log.span_id.hex()
+    if len(trace_id) not in (0, 32):
+        raise UnreadableError("it is not a log record: spans belong to /v1/traces, metrics to /v1/metrics")
     return OtlpLog(
         time_ns=log.time_unix_nano or log.observed_time_unix_nano,
         event_name=_text(log.event_name) or str(attributes.get("event.name") or ""),
