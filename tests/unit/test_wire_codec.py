@@ -163,6 +163,7 @@ FULL_CALL: dict[str, Any] = {
     "host": "h:1",
     "transport": "t",
     "context": FULL_CONTEXT,
+    "attributes": {"temperature": 0.2, "stop": ["a", 1]},
 }
 
 
