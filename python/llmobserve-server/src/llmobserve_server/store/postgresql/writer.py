@@ -1,13 +1,12 @@
 """One batch as one PostgreSQL transaction: insert or ignore, and newer revisions of calls in place."""
 
-from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection, errors
 
 from llmobserve_server.store.arrow import to_arrow
+from llmobserve_server.store.kept_rows import REVISED, counted_receipts, newest_by_key
 from llmobserve_server.store.postgresql.copying import copy_text, csv_of, csv_of_arrow, stage
 from llmobserve_server.store.postgresql.locks import lock_projects
 from llmobserve_server.store.postgresql.partitions import Partitions
@@ -17,15 +16,6 @@ from llmobserve_server.store.tables import metadata
 
 __all__ = ["INSERT_EVENTS", "write_batch"]
 
-_FACTS = (
-    *("status", "start_time", "duration_ms", "time_to_first_token_ms", "response_model", "model", "error_type"),
-    *("error_message", "http_status", "response_id", "request_id", "input_tokens", "output_tokens"),
-    *("cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "units", "usage_details", "usage_source"),
-    *("usage_flags", "usage_raw", "dimensions", "cost_usd", "cost_state", "cost_reason", "cost_lines", "price_book"),
-    *("priced_model", "table_usd", "reported_cost_usd", "revision", "notes", "stream", "host", "transport"),
-    "is_exchange",
-)
-"""What a newer revision replaces."""
 _ID_COLUMNS = ("project_id", "event_id", "start_time")
 _COLUMNS: dict[str, Sequence[str]] = {
     **{name: [column.name for column in table.columns] for name, table in metadata.tables.items()},
@@ -57,7 +47,7 @@ _REVISE = f"""
         WHERE coalesce(old.revision, 0) < new.revision AND old.type = new.type
         AND old.start_time BETWEEN %(first)s AND %(last)s
     ), revised AS (
-        UPDATE events SET {", ".join(f"{name} = new.{name}" for name in _FACTS)},
+        UPDATE events SET {", ".join(f"{name} = new.{name}" for name in REVISED)},
         -- A revision that names no id of the call does not take back the one that was named.
         call_key = coalesce(new.call_key, events.call_key)
         FROM incoming_events AS new, older
@@ -80,8 +70,12 @@ def write_batch(connection: Connection[Any], batch: WriteBatch, partitions: Part
 
     Raises psycopg.Error, or ValueError, TypeError or OverflowError for a value that does not fit its column.
     """
-    keyed = {table: newest(rows) for table, rows in batch.keyed().items()}
-    incoming: dict[str, Sequence[Row]] = {table: list(rows.values()) for table, rows in keyed.items()}
+    keyed = {table: newest_by_key(rows) for table, rows in batch.keyed().items()}
+    incoming: dict[str, Sequence[Row]] = {
+        # As they came where all are kept: they may be columns already.
+        table: rows if len(rows) == len(keyed[table]) else list(keyed[table].values())
+        for table, rows in batch.keyed().items()
+    }
     incoming["dead_letters"] = batch.dead_letters
     incoming["losses"] = batch.losses
     incoming["process_reports"] = batch.process_reports
@@ -159,40 +153,8 @@ def _insert_receipts(connection: Connection[Any], batch: WriteBatch, keyed: _Key
     """The receipts, with the number of rows that were not new: only now it is known."""
     if not batch.receipts:
         return
-    repeated: Counter[tuple[str, datetime]] = Counter()
-    for table, rows in batch.keyed().items():
-        known = result.duplicates_in(table)
-        if known or len(keyed[table]) != len(rows):
-            repeated.update(_repeated(rows, known))
-    # Two batches may have arrived in the same microsecond: the first receipt takes the count of both.
-    counted = [
-        {**row, "duplicates": (row.get("duplicates") or 0) + repeated.pop((row["project_id"], row["received_at"]), 0)}
-        for row in batch.receipts
-    ]
+    counted = counted_receipts(batch, keyed, result)
     copy_text(connection, "receipts", _COLUMNS["receipts"], csv_of("receipts", counted))
-
-
-def _repeated(rows: Sequence[Row], known: frozenset[Key]) -> Generator[tuple[str, datetime]]:
-    """Project and arrival of each duplicate, as senders are told: a revision above all before of its id is new."""
-    highest: dict[Key, int] = {}
-    for row in rows:
-        key: Key = (row["project_id"], row["event_id"])
-        revision = row.get("revision") or 0
-        if key in known or revision <= highest.get(key, -1):
-            yield key[0], row["received_at"]
-        else:
-            highest[key] = revision
-
-
-def newest(rows: Sequence[Row]) -> dict[Key, Row]:
-    """One row a key: the first one of the highest revision."""
-    kept: dict[Key, Row] = {}
-    for row in rows:
-        key: Key = (row["project_id"], row["event_id"])
-        other = kept.get(key)
-        if other is None or (row.get("revision") or 0) > (other.get("revision") or 0):
-            kept[key] = row
-    return kept
 
 
 def _projects(keyed: _Keyed) -> set[str]:
