@@ -45,6 +45,7 @@ from llmobserve_server.control.database import ControlDatabase, open_control
 from llmobserve_server.ingest import Ingestor
 from llmobserve_server.jobs.reprice import Repricings
 from llmobserve_server.jobs.retention import Retention
+from llmobserve_server.otlp_grpc import OtlpGrpc
 from llmobserve_server.pricing import Books, ProjectRules, pricer_of
 from llmobserve_server.pricing.book_file import MAX_BOOK_BYTES
 from llmobserve_server.settings import ServerSettings
@@ -161,6 +162,11 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
         app.state.retention = Retention(databases.store, RetentionRules.of(settings))
         app.state.retention.start()
         stack.callback(app.state.retention.stop)
+        max_bytes = 2 * settings.max_body_mb * _MB
+        app.state.otlp_grpc = OtlpGrpc(app.state.gate, app.state.ingestor, max_message_bytes=max_bytes)
+        if settings.otlp_grpc_port:
+            await app.state.otlp_grpc.start(settings.host, settings.otlp_grpc_port)
+            stack.push_async_callback(app.state.otlp_grpc.stop)
         app.state.live_streams = LiveStreams()
         stack.callback(app.state.live_streams.end)
         yield

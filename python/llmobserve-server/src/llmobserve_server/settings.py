@@ -148,6 +148,15 @@ class ServerSettings:
             "Free disk space below which no more events are taken, so that the store can still be read and cleaned.",
         ),
     )
+    otlp_grpc_port: int | None = field(
+        default=None,
+        metadata=_env(
+            "LLMOBSERVE_OTLP_GRPC_PORT",
+            _whole(0, 65535),
+            "a port, or 0 for none",
+            "Port of OTLP by gRPC, 0 for none. Default: 4317 where the extra `grpc` is installed.",
+        ),
+    )
     max_body_mb: int = field(
         default=10,
         metadata=_env(

@@ -7,7 +7,10 @@ from starlette.requests import HTTPConnection
 
 from llmobserve_server.auth.deployment import Deployment, is_loopback
 
-__all__ = ["comes_from_this_machine", "peer_address", "sender_of"]
+__all__ = ["PROXY_HEADERS", "comes_from_this_machine", "peer_address", "sender_of"]
+
+PROXY_HEADERS = frozenset({"forwarded", "x-forwarded-for", "x-real-ip"})
+"""With any of them, the peer speaks for somebody else."""
 
 
 def sender_of(request: HTTPConnection, deployment: Deployment) -> Literal["own_page", "foreign_page", "no_page"]:
@@ -32,7 +35,7 @@ def comes_from_this_machine(request: HTTPConnection) -> bool:
     """True for a peer on the loopback network that is not a proxy speaking for somebody else."""
     if request.client is None or not is_loopback(request.client.host):
         return False
-    return not any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+    return not any(name in request.headers for name in PROXY_HEADERS)
 
 
 def peer_address(request: HTTPConnection) -> str | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["main", "serve"]
 
 _DEFAULT_COLLECTOR_URL = "http://127.0.0.1:8000"
+_GRPC_PORT = 4317
+"""Where exporters send that were told nothing else."""
 _ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})
 
 
@@ -52,10 +54,21 @@ def serve(
     except SettingError as error:
         fail("serve", str(error))
     listener = _bind(settings)
-    settings = replace(settings, port=listener.getsockname()[1])
+    settings = replace(settings, port=listener.getsockname()[1], otlp_grpc_port=_grpc_port(settings))
     if demo:
         _fill(settings)
     _run(settings, listener, log_level, open_browser=open_browser)
+
+
+def _grpc_port(settings: ServerSettings) -> int:
+    """The port of OTLP by gRPC; 0 for none."""
+    from llmobserve_server.otlp_grpc import grpc_is_installed
+
+    if settings.otlp_grpc_port and not grpc_is_installed():
+        fail("serve", "LLMOBSERVE_OTLP_GRPC_PORT is set, but gRPC is missing: pip install 'llmobserve-server[grpc]'.")
+    if settings.otlp_grpc_port is not None:
+        return settings.otlp_grpc_port
+    return _GRPC_PORT if grpc_is_installed() else 0
 
 
 def _fill(settings: ServerSettings) -> None:
@@ -92,11 +105,12 @@ def _run(settings: ServerSettings, listener: socket.socket, log_level: str, *, o
     sign_in_url = Gate(databases.control, deployment).new_sign_in_url()
 
     def greet() -> None:
-        print(_greeting(deployment, settings, sign_in_url), flush=True)
+        print(_greeting(deployment, settings, sign_in_url, app.state.otlp_grpc.port), flush=True)
         if open_browser:
             webbrowser.open(sign_in_url)
 
-    server = CollectorServer(build_app(settings, databases), greet)
+    app = build_app(settings, databases)
+    server = CollectorServer(app, greet)
     collect_seldom()
     try:
         server.run(sockets=[listener])
@@ -116,7 +130,7 @@ def _bind(settings: ServerSettings) -> socket.socket:
         fail("serve", f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}.")
 
 
-def _greeting(deployment: "Deployment", settings: ServerSettings, sign_in_url: str) -> str:
+def _greeting(deployment: "Deployment", settings: ServerSettings, sign_in_url: str, grpc_port: int | None) -> str:
     given: list[str] = []
     if deployment.base_url != _DEFAULT_COLLECTOR_URL:
         given.append(f'collector_url="{deployment.base_url}"')
@@ -127,6 +141,7 @@ def _greeting(deployment: "Deployment", settings: ServerSettings, sign_in_url: s
         f"  Dashboard   {sign_in_url}",
         "              signs one browser in, within 30 minutes; `llmobserve sign-in` prints another",
         f"  Collector   {deployment.base_url}",
+        f"  OTLP        {deployment.base_url}{'' if grpc_port is None else f', and gRPC on port {grpc_port}'}",
         f"  Data        {settings.directory}",
         "",
         "  In your program, before its first call:",
