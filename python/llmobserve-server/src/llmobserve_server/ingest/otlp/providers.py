@@ -12,7 +12,7 @@ from llmobserve.pricing import load_price_book
 from llmobserve.pricing.match import find_model
 from llmobserve.providers.hosts import LOOPBACK, name_at
 
-__all__ = ["UNKNOWN", "operation_of", "provider_of"]
+__all__ = ["UNKNOWN", "host_of", "operation_of", "provider_of"]
 
 UNKNOWN = "unknown"
 
@@ -158,17 +158,29 @@ def _named(stated: str) -> str | None:
 
 
 def _at(host: str, port: int | None) -> str | None:
-    if "/" in host:
+    name, port = _parts(host, port)
+    found = name_at(name, port)
+    return None if name in LOOPBACK and found != "ollama" else found
+
+
+@lru_cache(maxsize=1024)
+def host_of(host: str, port: int | None) -> str | None:
+    """Host and port in lower case, from a name or a URL; without the port of HTTPS."""
+    name, port = _parts(host, port)
+    return (f"{name}:{port}" if port is not None and port != _HTTPS else name) or None
+
+
+_HTTPS = 443
+
+
+def _parts(host: str, port: int | None) -> tuple[str, int | None]:
+    if "/" in host or host.count(":") == 1:
         try:
             parts = urlsplit(host if "://" in host else f"//{host}")
-            host, port = parts.hostname or "", parts.port or port
+            return (parts.hostname or "").lower(), parts.port or port
         except ValueError:
-            return None
-    elif host.count(":") == 1:
-        host, _, digits = host.partition(":")
-        port = int(digits) if digits.isascii() and digits.isdigit() else port
-    found = name_at(host.lower(), port)
-    return None if host.lower() in LOOPBACK and found != "ollama" else found
+            return "", None
+    return host.lower(), port
 
 
 def _by_model(model: str) -> str | None:

@@ -14,7 +14,7 @@ from llmobserve_server.ingest.otlp.attributes import kept
 from llmobserve_server.ingest.otlp.content import content_of
 from llmobserve_server.ingest.otlp.ids import event_id_of_span, span_id_of_part
 from llmobserve_server.ingest.otlp.messages import OtlpSpan
-from llmobserve_server.ingest.otlp.providers import operation_of, provider_of
+from llmobserve_server.ingest.otlp.providers import host_of, operation_of, provider_of
 from llmobserve_server.ingest.otlp.reading import Reading
 from llmobserve_server.ingest.otlp.usage import usage_of_reading
 
@@ -86,7 +86,7 @@ def _call(
         usage=usage_of_reading(reading),
         dimensions=reading.dimensions,
         reported_cost_usd=reading.cost_usd,
-        host=reading.host,
+        host=None if reading.host is None else host_of(reading.host, reading.port),
         transport=TRANSPORT,
         context=context,
         attributes=kept(reading, span),

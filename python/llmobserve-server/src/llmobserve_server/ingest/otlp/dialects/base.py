@@ -123,6 +123,8 @@ def read_span(form: Compiled, span: OtlpSpan) -> Reading:
             setattr(tokens if is_tokens else reading, target, read)
     if "service_tier" in found:
         _add_tier(reading, found["service_tier"])
+    if reading.usage_raw is not None:
+        _add_conditions(reading)
     if "metadata" in found:
         reading.metadata = text_metadata(found["metadata"])
     reading.kind = kinds(found, span) if dialect.kind is None else dialect.kind(found, span)
@@ -167,6 +169,18 @@ def _add_tier(reading: Reading, value: Any) -> None:
         reading.dimensions["batch"] = "true"
     elif tier is not None and tier != "auto":
         reading.dimensions["service_tier"] = "default" if tier == "standard" else tier
+
+
+def _add_conditions(reading: Reading) -> None:
+    """What the provider's own usage object says about the price (Anthropic's: tier, speed, place)."""
+    fields = mapping(reading.usage_raw)
+    if "service_tier" in fields and not reading.dimensions:
+        _add_tier(reading, fields["service_tier"])
+    speed, place = text(fields.get("speed")), text(fields.get("inference_geo"))
+    if speed is not None and speed != "standard":
+        reading.dimensions["speed"] = speed
+    if place is not None and place != "not_available":
+        reading.dimensions["inference_geo"] = place
 
 
 def text_metadata(value: Any) -> dict[str, str]:

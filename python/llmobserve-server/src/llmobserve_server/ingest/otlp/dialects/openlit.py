@@ -1,0 +1,45 @@
+"""OpenLIT: GenAI names, but for Anthropic the input leaves the cache out, as Anthropic's own counts do.
+
+Source: spans of openlit (scope `openlit.otel.tracing`), 2026-11-21. A call to Anthropic that failed has no attribute
+at all: only its name tells what it was.
+"""
+
+import re
+
+from llmobserve_server.ingest.otlp.dialects.base import Dialect, Found, kinds
+from llmobserve_server.ingest.otlp.dialects.otel_genai import OTEL_GENAI, refine_genai
+from llmobserve_server.ingest.otlp.messages import OtlpSpan
+from llmobserve_server.ingest.otlp.reading import Kind, Reading
+
+__all__ = ["OPENLIT"]
+
+_NAMED = re.compile(r"(chat|embeddings|text_completion) (\S{1,200})")
+
+
+def _kind(found: Found, span: OtlpSpan) -> Kind:
+    if "operation" not in found:
+        named = _NAMED.fullmatch(span.name)
+        if named is not None:
+            found["operation"], found["named_model"] = named[1], named[2]
+    return kinds(found, span)
+
+
+def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
+    if "named_model" in found:
+        reading.operation = found["operation"]
+        reading.request_model = reading.request_model or found["named_model"]
+    if reading.is_call and (reading.provider or "").lower() == "anthropic":
+        reading.tokens.exclusive = True
+    refine_genai(reading, found, span)
+
+
+OPENLIT = Dialect(
+    name="openlit",
+    keys={
+        **OTEL_GENAI.keys,
+        "cost_usd": ("gen_ai.usage.cost",),
+        "ttft_s": ("gen_ai.server.time_to_first_token", *OTEL_GENAI.keys["ttft_s"]),
+    },
+    kind=_kind,
+    refine=_refine,
+)
