@@ -13,7 +13,7 @@ import msgspec
 from llmobserve_server.ingest.otlp.reading import Reading, Tokens
 from llmobserve_server.ingest.otlp.values import mapping, text, whole
 
-__all__ = ["Answer", "answer_in", "take_answer", "take_usage_metadata"]
+__all__ = ["Answer", "answer_in", "is_own_metadata", "take_answer", "take_usage_metadata"]
 
 
 class _Recorded(msgspec.Struct):
@@ -41,6 +41,8 @@ class Answer:
     """LangChain's: https://python.langchain.com/api_reference, `UsageMetadata`, read 2026-11-21."""
     api: str | None = None
     """`responses` for OpenAI's Responses API."""
+    http_status: int | None = None
+    """Of a refusal that LangChain kept."""
 
 
 _NOTHING = Answer()
@@ -85,7 +87,32 @@ def _langchain(recorded: _Recorded) -> Answer:
         usage=usage or None,
         usage_metadata=_object(said.get("usage_metadata")) or None,
         api="responses" if told.get("object") == "response" else None,
+        http_status=whole(told.get("status_code")),
     )
+
+
+def is_own_metadata(name: str) -> bool:
+    """Whether LangChain or LangSmith wrote the metadata of that name: settings, versions, places in graphs."""
+    return name.startswith(_OWN) or name in _OWN_NAMES
+
+
+_OWN = ("ls_", "lc_", "langgraph_", "LANGSMITH_", "LANGCHAIN_", "_")
+_OWN_NAMES = frozenset(
+    (
+        *(
+            "checkpoint_ns",
+            "max_retries",
+            "max_tokens",
+            "model",
+            "model_kwargs",
+            "model_name",
+            "n",
+            "revision_id",
+            "seed",
+        ),
+        *("stop", "stream", "streaming", "temperature", "timeout", "top_p", "usage_metadata"),
+    )
+)
 
 
 def take_answer(reading: Reading, answer: Answer) -> None:
@@ -93,6 +120,8 @@ def take_answer(reading: Reading, answer: Answer) -> None:
     reading.response_id = reading.response_id or answer.response_id
     reading.response_model = reading.response_model or answer.model
     reading.api = reading.api or answer.api
+    if reading.failed:
+        reading.http_status = reading.http_status or answer.http_status
     if answer.usage is not None and reading.usage_raw is None:
         reading.usage_raw = answer.usage
     if answer.usage_metadata is not None:

@@ -134,6 +134,8 @@ def read_span(form: Compiled, span: OtlpSpan) -> Reading:
         if dialect.prefixes:
             found["rest"] = _taken_out(reading, dialect.prefixes)
         dialect.refine(reading, found, span)
+    if reading.metadata:
+        _add_context(reading)
     return reading
 
 
@@ -181,6 +183,22 @@ def _add_conditions(reading: Reading) -> None:
         reading.dimensions["speed"] = speed
     if place is not None and place != "not_available":
         reading.dimensions["inference_geo"] = place
+
+
+_IN_METADATA: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("customer_id", ("customer_id", "customerId", "customer", "tenant_id", "tenant")),
+    ("user_id", ("user_id", "userId")),
+    ("session_id", ("session_id", "sessionId", "thread_id", "conversation_id")),
+)
+"""Who a span is for, where an instrumentation has no field for it and the application put it into its metadata."""
+
+
+def _add_context(reading: Reading) -> None:
+    for field_name, keys in _IN_METADATA:
+        if getattr(reading, field_name) is None:
+            said = next((reading.metadata[key] for key in keys if reading.metadata.get(key)), None)
+            if said is not None:
+                setattr(reading, field_name, said)
 
 
 def text_metadata(value: Any) -> dict[str, str]:

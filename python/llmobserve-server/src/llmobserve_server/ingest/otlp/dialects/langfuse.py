@@ -13,6 +13,7 @@ from typing import Any
 from llmobserve_server.ingest.otlp.dialects.base import Dialect, Found
 from llmobserve_server.ingest.otlp.dialects.errors import http_status_in
 from llmobserve_server.ingest.otlp.messages import OtlpSpan
+from llmobserve_server.ingest.otlp.providers import UNKNOWN, provider_of
 from llmobserve_server.ingest.otlp.reading import Kind, Reading
 from llmobserve_server.ingest.otlp.values import amount, json_or_text, mapping, text, texts, whole
 
@@ -31,6 +32,8 @@ _KINDS: Mapping[str, Kind] = {
     "event": "step",
 }
 _OF_TRACE, _OF_OBSERVATION = "langfuse.trace.metadata", "langfuse.observation.metadata"
+_OPENAI = "OpenAI-"
+"""Beginning of the names that the wrapped client of OpenAI gives to its calls; it may ask other hosts."""
 _PROVIDER_FIELDS = frozenset(
     ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "promptTokenCount")
 )
@@ -74,6 +77,8 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
         reading.request_model, reading.response_model = reading.request_model or reading.response_model, None
     langfuse_usage(reading, mapping(found.get("usage_details")))
     reading.cost_usd = reading.cost_usd or langfuse_cost(mapping(found.get("cost_details")))
+    if reading.provider is None and span.name.startswith(_OPENAI) and not _is_known(reading):
+        reading.provider = "openai"
     tier = text(mapping(found.get("model_parameters")).get("service_tier"))
     if tier is not None and tier != "auto":
         reading.dimensions["service_tier"] = tier
@@ -84,6 +89,10 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
             reading.ttft_ms = (started_ns - span.start_ns) / 1e6
     if reading.kind == "embedding":
         reading.output = None
+
+
+def _is_known(reading: Reading) -> bool:
+    return provider_of(None, reading.response_model or reading.request_model, None) != UNKNOWN
 
 
 def langfuse_usage(reading: Reading, details: Mapping[str, Any]) -> None:
@@ -139,9 +148,11 @@ def _add_metadata(reading: Reading, rest: Mapping[str, Any]) -> None:
         kept |= mapping(rest.get(prefix))
         start = f"{prefix}."
         kept |= {key[len(start) :]: json_or_text(value) for key, value in rest.items() if key.startswith(start)}
-    own_id = json_or_text(rest.get(f"{_OF_OBSERVATION}.id"))
-    if reading.is_call and isinstance(own_id, str) and own_id.startswith("resp_"):
-        reading.response_id = reading.response_id or own_id  # streamed Responses: the answer's fields are metadata
+    own_id = kept.get("id")
+    if reading.is_call and kept.get("object") == "response" and isinstance(own_id, str):
+        reading.response_id = reading.response_id or own_id
+        # A stream of Responses: the fields of the answer stand as metadata of the observation.
+        kept = {name: value for name, value in kept.items() if f"{_OF_OBSERVATION}.{name}" not in rest}
     reasons = texts(kept.get("finish_reason"))
     if reading.is_call and reasons:
         reading.finish_reasons = reading.finish_reasons or reasons

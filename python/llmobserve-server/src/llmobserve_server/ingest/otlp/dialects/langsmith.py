@@ -6,7 +6,7 @@ Source: spans of langsmith 0.15.0 with wrapped clients and LangChain (2026-11-21
 import re
 from collections.abc import Mapping
 
-from llmobserve_server.ingest.otlp.dialects.answers import answer_in, take_answer, take_usage_metadata
+from llmobserve_server.ingest.otlp.dialects.answers import answer_in, is_own_metadata, take_answer, take_usage_metadata
 from llmobserve_server.ingest.otlp.dialects.base import Dialect, Found
 from llmobserve_server.ingest.otlp.dialects.errors import http_status_in
 from llmobserve_server.ingest.otlp.messages import OtlpSpan
@@ -25,9 +25,6 @@ _KINDS: Mapping[str, Kind] = {
     "parser": "step",
 }
 _METADATA = "langsmith.metadata."
-_OWN = ("ls_", "lc_", "langgraph_", "LANGSMITH_", "LANGCHAIN_", "_")
-"""Beginnings of metadata that the library writes itself: its settings, also out of the environment."""
-_OWN_NAMES = frozenset(("usage_metadata", "revision_id", "model", "model_name", "stream", "streaming", "model_kwargs"))
 _ERROR = re.compile(r"(\w+)\((.*)\)\s*(?:\n|$)")
 """`RateLimitError('Error code: 429 - …')`, then a traceback: the type of every exception is `Exception`."""
 
@@ -39,9 +36,7 @@ def _kind(found: Found, span: OtlpSpan) -> Kind:
 def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
     metadata = {key[len(_METADATA) :]: value for key, value in found.get("rest", {}).items()}
     reading.metadata |= {
-        key: said
-        for key, value in metadata.items()
-        if not key.startswith(_OWN) and key not in _OWN_NAMES and (said := text(value)) is not None
+        key: said for key, value in metadata.items() if not is_own_metadata(key) and (said := text(value)) is not None
     }
     _read_error(reading)
     if not reading.is_call:

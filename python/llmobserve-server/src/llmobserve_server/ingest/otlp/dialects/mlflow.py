@@ -60,6 +60,7 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
     if reading.cost_usd is None:
         reading.cost_usd = amount(mapping(found.get("cost")).get("total_cost")) or amount(found.get("cost"))
     asked = text(found.get("model_name"))
+    reading.request_model = reading.request_model or answer_in(reading.input).model
     if reading.failed:
         reading.request_model = reading.request_model or asked
     else:

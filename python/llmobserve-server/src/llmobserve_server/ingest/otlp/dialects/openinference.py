@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from llmobserve_server.ingest.otlp.dialects.answers import answer_in, take_answer
+from llmobserve_server.ingest.otlp.dialects.answers import answer_in, is_own_metadata, take_answer
 from llmobserve_server.ingest.otlp.dialects.base import Dialect, Found
 from llmobserve_server.ingest.otlp.dialects.flattened import unflattened
 from llmobserve_server.ingest.otlp.messages import OtlpSpan
@@ -42,6 +42,7 @@ def _kind(found: Found, span: OtlpSpan) -> Kind:
 
 def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
     rest: Mapping[str, Any] = found.get("rest", {})
+    reading.metadata = {name: value for name, value in reading.metadata.items() if not is_own_metadata(name)}
     if reading.is_call:
         _refine_call(reading, found, span, rest)
     else:

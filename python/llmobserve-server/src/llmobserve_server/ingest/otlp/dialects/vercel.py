@@ -62,7 +62,7 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
             reading.input = found.get("tool_input", reading.input)
             reading.output = found.get("tool_output", reading.output)
         else:
-            reading.section = reading.agent or operation
+            reading.section = (reading.agent if reading.kind == "agent" else None) or operation
         return
     if operation.endswith("doStream"):
         reading.stream = True
@@ -110,6 +110,8 @@ def _refine_genai(reading: Reading, found: Found, span: OtlpSpan) -> None:
         _take_usage(reading, found)
         if reading.kind == "audio":
             _take_audio(reading, found.get("rest", {}), text(found.get("operation")) or "")
+        if reading.ttft_ms is not None:
+            reading.stream = True  # only streams have it
     refine_genai(reading, found, span)
 
 
