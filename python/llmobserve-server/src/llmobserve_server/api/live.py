@@ -13,6 +13,7 @@ from llmobserve_server.auth.access import ReadAccess
 from llmobserve_server.errors import Overloaded
 from llmobserve_server.ingest import Ingestor, Subscription
 from llmobserve_server.query.events import event_row
+from llmobserve_server.store.protocol import Row
 
 __all__ = ["LiveResponse", "LiveStreams", "router"]
 
@@ -105,7 +106,7 @@ async def _messages(subscription: Subscription) -> AsyncIterator[str]:
         yield _message(row)
 
 
-def _message(row: dict[str, Any]) -> str:
+def _message(row: Row) -> str:
     # An announced span has fewer columns than an event.
     complete: defaultdict[str, Any] = defaultdict(lambda: None, row)
     return f"event: event\ndata: {event_row(complete).model_dump_json()}\n\n"

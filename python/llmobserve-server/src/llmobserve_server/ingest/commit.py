@@ -8,16 +8,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
 
 from llmobserve.wire import BatchAnswer, Verdict
 from llmobserve_server.errors import ServerError, StoreError, UnstorableRows
-from llmobserve_server.ingest.batch import BatchRows, PlacedRow
+from llmobserve_server.ingest.batch import BatchRows
 from llmobserve_server.ingest.parts import store_in_parts
-from llmobserve_server.store.protocol import KEYED_TABLES, Key, Store, WriteBatch, WriteResult
+from llmobserve_server.store.blocks import RowChain, keys_of, revisions_of
+from llmobserve_server.store.protocol import KEYED_TABLES, Key, Row, Store, WriteBatch, WriteResult
 
 __all__ = ["MAX_GROUP_ROWS", "Committer", "Submission"]
 
@@ -38,7 +38,7 @@ class Submission:
         self.done.set_running_or_notify_cancel()
 
 
-Published = Callable[[Sequence[dict[str, Any]]], None]
+Published = Callable[[Sequence[Row]], None]
 """Takes the rows that were new in a transaction."""
 Measured = Callable[[float, int], None]
 """Takes the seconds and the rows of a transaction."""
@@ -129,10 +129,8 @@ class Committer:
         self._finish(group, result)
 
     def _finish(self, group: list[Submission], result: WriteResult) -> None:
-        if result.merged:
-            _mark_merged(group, result.merged)
         seen = _Seen(result)
-        fresh: list[dict[str, Any]] = []
+        fresh: list[Row] = []
         answers = [seen.answer(each.rows, fresh) for each in group]
         if fresh:
             self._published(fresh)
@@ -140,20 +138,12 @@ class Committer:
             each.done.set_result(answer)
 
 
-def _mark_merged(group: Sequence[Submission], merged: Mapping[Key, str]) -> None:
-    """Say in the rows that watchers get which calls another record is charged for."""
-    for each in group:
-        for _, row in each.rows.events:
-            if (winner := merged.get((row["project_id"], row["event_id"]))) is not None:
-                row["billable"], row["merged_into"] = False, winner
-
-
 def _joined(parts: Sequence[BatchRows]) -> WriteBatch:
     if len(parts) == 1:
         return parts[0].to_write()
     batches = [part.to_write() for part in parts]
     return WriteBatch(
-        **{table: [row for batch in batches for row in getattr(batch, table)] for table in KEYED_TABLES},
+        **{table: RowChain([getattr(batch, table) for batch in batches]) for table in KEYED_TABLES},
         dead_letters=[row for batch in batches for row in batch.dead_letters],
         receipts=[row for batch in batches for row in batch.receipts],
         losses=[row for batch in batches for row in batch.losses],
@@ -174,14 +164,16 @@ class _Seen:
     """Verdicts of the batches of one transaction, in their order: of the same id the later one is the duplicate."""
 
     def __init__(self, result: WriteResult) -> None:
+        self._merged = result.merged
         self._seen = {table: dict.fromkeys(result.duplicates_in(table), _STORED) for table in KEYED_TABLES}
 
-    def answer(self, rows: BatchRows, fresh: list[dict[str, Any]]) -> BatchAnswer:
+    def answer(self, rows: BatchRows, fresh: list[Row]) -> BatchAnswer:
         """The answer to one batch; its new events and span starts are added to `fresh`."""
         verdicts = list(rows.rejected)
         accepted = sum(
-            self._judge(getattr(rows, table), seen, verdicts, fresh if table in _WATCHED else None)
+            self._judge(positions, group, seen, verdicts, fresh if table in _WATCHED else None)
             for table, seen in self._seen.items()
+            for positions, group in rows.placed(table)
         )
         return BatchAnswer(
             accepted=accepted,
@@ -192,23 +184,28 @@ class _Seen:
 
     def _judge(
         self,
-        placed: Sequence[PlacedRow],
+        positions: Sequence[int],
+        rows: Sequence[Row],
         seen: dict[Key, int],
         verdicts: list[Verdict],
-        fresh: list[dict[str, Any]] | None,
+        fresh: list[Row] | None,
     ) -> int:
-        accepted = 0
-        for index, row in placed:
-            key: Key = (row["project_id"], row["event_id"])
-            revision = row.get("revision") or 0
+        keys = keys_of(rows)
+        accepted = len(rows)
+        for place, (key, revision) in enumerate(zip(keys, revisions_of(rows), strict=True)):
             if revision <= seen.get(key, -1):
-                verdicts.append(Verdict(index=index, event_id=key[1], status="duplicate"))
+                verdicts.append(Verdict(index=positions[place], event_id=key[1], status="duplicate"))
+                accepted -= 1
                 continue
             seen[key] = revision
-            accepted += 1
             if fresh is not None:
-                fresh.append(row)
+                fresh.append(self._as_stored(rows[place], key))
         return accepted
+
+    def _as_stored(self, row: Row, key: Key) -> Row:
+        """The row, with another record in charge where the store found one."""
+        winner = self._merged.get(key)
+        return row if winner is None else {**row, "billable": False, "merged_into": winner}
 
 
 _WATCHED = frozenset({"events", "span_starts"})

@@ -5,12 +5,14 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from llmobserve_server.store.protocol import Row
+
 __all__ = ["Feed", "Subscription"]
 
 _MAX_WAITING = 1000
 
 
-class Subscription(AsyncIterator[dict[str, Any]]):
+class Subscription(AsyncIterator[Row]):
     """Rows of one project from now on, in the order of their commits. Belongs to the event loop it was made in."""
 
     def __init__(self, feed: "Feed", project_id: str) -> None:
@@ -19,9 +21,9 @@ class Subscription(AsyncIterator[dict[str, Any]]):
         """Rows that were lost because the watcher did not keep up."""
         self._feed = feed
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(_MAX_WAITING + 1)
+        self._queue: asyncio.Queue[Row | None] = asyncio.Queue(_MAX_WAITING + 1)
 
-    async def __anext__(self) -> dict[str, Any]:
+    async def __anext__(self) -> Row:
         """The next row; ends after `close` and when the collector stops."""
         row = await self._queue.get()
         if row is None:
@@ -39,7 +41,7 @@ class Subscription(AsyncIterator[dict[str, Any]]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def hand_over(self, rows: Sequence[dict[str, Any]]) -> None:
+    def hand_over(self, rows: Sequence[Row]) -> None:
         """Take rows from the writer thread."""
         self._call(self._put, rows)
 
@@ -54,7 +56,7 @@ class Subscription(AsyncIterator[dict[str, Any]]):
             # The loop is closed: its watcher is gone.
             self._feed.remove(self)
 
-    def _put(self, rows: Sequence[dict[str, Any]]) -> None:
+    def _put(self, rows: Sequence[Row]) -> None:
         for row in rows:
             if self._queue.qsize() >= _MAX_WAITING:
                 self.dropped += 1
@@ -85,13 +87,13 @@ class Feed:
         with self._lock:
             self._watching = [each for each in self._watching if each is not subscription]
 
-    def publish(self, rows: Sequence[dict[str, Any]]) -> None:
+    def publish(self, rows: Sequence[Row]) -> None:
         """Hand the rows to the watchers of their projects."""
         with self._lock:
             watching = self._watching
         if not watching:
             return
-        by_project: dict[str, list[dict[str, Any]]] = {}
+        by_project: dict[str, list[Row]] = {}
         for row in rows:
             by_project.setdefault(row["project_id"], []).append(row)
         for each in watching:

@@ -193,6 +193,7 @@ class Ingestor:
         text = read_body(body, content_encoding, self._limits)
         held.grow(len(text) - len(body))
         rows = entrance(text, Arriving(project_id, now_us(), self._price, self._estimator))
+        rows.complete()
         with self._lock:
             self._stats.batches += 1
             _add_dropped(self._stats.dropped_by_senders, {row["reason"]: row["records"] for row in rows.losses})

@@ -17,6 +17,7 @@ def store_in_parts(store: Store, rows: BatchRows) -> WriteResult:
     """
     duplicates: dict[str, set[Key]] = {table: set() for table in KEYED_TABLES}
     merged: dict[Key, str] = {}
+    rows.spread()
     for table in KEYED_TABLES:
         placed: list[PlacedRow] = getattr(rows, table)
         bad = _store(store, table, placed, duplicates[table], merged)

@@ -9,6 +9,7 @@ import pyarrow
 from sqlalchemy import Table
 from sqlalchemy.types import ARRAY, JSON, BigInteger, Boolean, DateTime, Double, Integer, Numeric, String, TypeEngine
 
+from llmobserve_server.store.blocks import RowBlock, RowChain
 from llmobserve_server.store.protocol import Row
 from llmobserve_server.store.tables import (
     contents,
@@ -78,6 +79,10 @@ def to_arrow(table: str, rows: Sequence[Row]) -> object:
 
     Raises ValueError, TypeError or OverflowError for a value that does not fit its column.
     """
+    if isinstance(rows, RowBlock):
+        return rows.arrow
+    if isinstance(rows, RowChain):
+        return pa.concat_tables([to_arrow(table, part) for part in rows.parts])
     blank, pick = _BLANKS[table], _PICKS[table]
     columns: Iterable[tuple[Any, ...]] = zip(*[pick({**blank, **row}) for row in rows], strict=True)
     arrays = [_array(values, kind, is_json) for values, (_, kind, is_json) in zip(columns, _PLANS[table], strict=True)]
