@@ -11,10 +11,13 @@ from starlette.middleware import Middleware
 
 from llmobserve_server.api import (
     data_health,
+    description,
     events,
+    exports,
     fields,
     health,
     ingest,
+    insights,
     keys,
     live,
     meta,
@@ -32,6 +35,7 @@ from llmobserve_server.api import (
     totals,
 )
 from llmobserve_server.api.deps import Readers
+from llmobserve_server.api.earlier_paths import EarlierPaths
 from llmobserve_server.api.errors import CatchUnexpected, install_error_handlers
 from llmobserve_server.api.limits import BodyLimits
 from llmobserve_server.api.live import LiveStreams
@@ -59,15 +63,19 @@ _MB = 1024 * 1024
 _API = "/api/v1"
 _API_ROUTERS = (
     meta.router,
+    description.router,
     projects.router,
     keys.router,
     session.router,
     live.router,
     runs.router,
+    # Before the events, one of which would have the id `provider-stats`.
+    insights.router,
     events.router,
     scores.router,
     totals.router,
     fields.router,
+    exports.router,
     data_health.router,
     prices.router,
     price_book.router,
@@ -119,6 +127,7 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
             Middleware(SecurityHeaders),
             Middleware(HostCheck, deployment=deployment),
             Middleware(Prefix, prefix=deployment.prefix),
+            Middleware(EarlierPaths, prefix=deployment.prefix, api=_API),
             Middleware(BodyLimits, max_bytes=_body_limits(settings)),
             Middleware(CatchUnexpected),
         ],
@@ -162,6 +171,7 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
         app.state.retention = Retention(databases.store, RetentionRules.of(settings))
         app.state.retention.start()
         stack.callback(app.state.retention.stop)
+        app.state.exports = exports.RunningExports()
         max_bytes = 2 * settings.max_body_mb * _MB
         app.state.otlp_grpc = OtlpGrpc(app.state.gate, app.state.ingestor, max_message_bytes=max_bytes)
         if settings.otlp_grpc_port:
@@ -174,7 +184,7 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
 
 def openapi_text() -> str:
     """The description of `/api/v1` as JSON, the same for the same code: what `schemas/openapi.json` holds."""
-    document: dict[str, Any] = build_app(ServerSettings()).openapi()
+    document = description.description_of(build_app(ServerSettings()))
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
