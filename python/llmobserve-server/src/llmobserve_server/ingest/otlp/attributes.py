@@ -12,7 +12,9 @@ _MOST_KEYS = 100
 _MOST_CHARACTERS = 2048
 _MOST_ITEMS = 32
 _DEPTH = 4
-_DROPPED = frozenset(("logfire.json_schema", "code.filepath", "code.function", "code.lineno"))
+_DROPPED = frozenset(
+    ("logfire.json_schema", "logfire.metrics", "logfire.msg_template", "code.filepath", "code.function", "code.lineno")
+)
 """Attributes that only repeat what is elsewhere, or tell where in its own library an instrumentation stands."""
 
 

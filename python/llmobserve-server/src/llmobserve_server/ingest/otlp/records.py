@@ -75,7 +75,8 @@ def _call(
         response_model=reading.response_model,
         start_time_us=start_us,
         duration_ms=duration_ms,
-        time_to_first_token_ms=reading.ttft_ms,
+        # Of an answer in one piece some state the whole duration.
+        time_to_first_token_ms=None if reading.stream is False else reading.ttft_ms,
         status=_status(reading),
         error=_error(reading),
         http_status=reading.http_status,
@@ -122,7 +123,8 @@ def _status(reading: Reading) -> Status:
 def _error(reading: Reading) -> ErrorInfo | None:
     if not reading.failed:
         return None
-    return ErrorInfo(type=reading.error_type or "error", message=reading.error_message)
+    plain = "error" if reading.http_status is None else f"HTTP {reading.http_status}"
+    return ErrorInfo(type=reading.error_type or plain, message=reading.error_message)
 
 
 def _context(span: OtlpSpan, reading: Reading, span_id: str, parent_span_id: str | None) -> Context:

@@ -10,6 +10,9 @@ from llmobserve_server.ingest.otlp.values import text
 __all__ = ["http_status_in", "read_error"]
 
 _OK, _ERROR = 1, 2
+_FIRST_ERROR = 400
+_PROVIDER_OF_LIBRARY = {"openai": "openai", "anthropic": "anthropic"}
+"""Client libraries whose errors tell who was asked, where nothing else does."""
 _CODE = re.compile(r"(?:[A-Za-z_.]*(?:Error|Exception): )?Error code: (\d{3})\b")
 """How the client libraries of OpenAI and Anthropic begin the message of an answer with an error status."""
 _STATUS_OF_TYPE = {
@@ -43,10 +46,16 @@ def read_error(reading: Reading, span: OtlpSpan) -> None:
     kind = message = None
     if exception is not None:
         kind, message = text(exception.get("exception.type")), text(exception.get("exception.message"))
-    reading.error_type = reading.error_type or kind
+    told = reading.error_type
+    if told is not None and told.isascii() and told.isdigit():  # as the conventions of HTTP have it
+        reading.http_status = reading.http_status or int(told)
+        told = None
+    reading.error_type = told or kind or reading.error_type
     reading.error_message = reading.error_message or span.status_message or message
-    if reading.http_status is None or reading.http_status < 400:
+    if reading.http_status is None or reading.http_status < _FIRST_ERROR:
         reading.http_status = http_status_in(reading.error_type, reading.error_message)
+    if reading.provider is None and kind is not None:
+        reading.provider = _PROVIDER_OF_LIBRARY.get(kind.partition(".")[0])
 
 
 def http_status_in(error_type: str | None, message: str | None) -> int | None:

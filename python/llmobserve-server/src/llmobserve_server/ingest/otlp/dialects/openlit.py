@@ -26,6 +26,7 @@ def _kind(found: Found, span: OtlpSpan) -> Kind:
 
 def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
     if "named_model" in found:
+        reading.provider = reading.provider or span.sender.scope.rpartition(".")[2]
         reading.operation = found["operation"]
         reading.request_model = reading.request_model or found["named_model"]
     if reading.is_call and (reading.provider or "").lower() == "anthropic":

@@ -5,21 +5,32 @@ and spans of opentelemetry-instrumentation-genai-openai 1.3b0 and -openai-v2 2.4
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 
 from llmobserve_server.ingest.otlp.dialects.base import Dialect, Found
 from llmobserve_server.ingest.otlp.messages import OtlpSpan
 from llmobserve_server.ingest.otlp.reading import Reading
-from llmobserve_server.ingest.otlp.values import number, whole
+from llmobserve_server.ingest.otlp.values import json_or_text, number, whole
 
-__all__ = ["OTEL_GENAI", "add_usage_units", "indexed_messages", "message_events", "refine_genai"]
+__all__ = [
+    "MESSAGE_EVENTS",
+    "OTEL_GENAI",
+    "add_usage_units",
+    "choice_message",
+    "indexed_messages",
+    "message_events",
+    "refine_genai",
+    "said_message",
+]
 
-_MESSAGE_EVENTS = {
+MESSAGE_EVENTS = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
     "gen_ai.assistant.message": "assistant",
     "gen_ai.tool.message": "tool",
 }
+"""Events of the older conventions, each a message, and its role."""
 _FIRST_CHUNKS = frozenset(("gen_ai.content.completion.chunk", "First Token Stream Event"))
 
 
@@ -63,31 +74,52 @@ def add_usage_units(reading: Reading, found: Found) -> None:
     if characters is not None:
         reading.units["input_characters"] = characters
     if seconds is not None:
-        from decimal import Decimal
-
         reading.units["input_seconds"] = Decimal(str(seconds))
 
 
 def message_events(reading: Reading, span: OtlpSpan) -> None:
-    """Messages and the first content of a stream, where they are events of the span."""
+    """Messages and the first content of a stream, where they are events of the span.
+
+    Those of a tool are its arguments and its result.
+    """
     said: list[Any] = []
     answers: list[Any] = []
     for event in span.events:
         name = event.name
-        role = _MESSAGE_EVENTS.get(name)
+        role = MESSAGE_EVENTS.get(name)
         if role is not None:
-            said.append({"role": role, **event.attributes})
+            said.append(said_message(role, event.attributes))
         elif name == "gen_ai.choice":
-            answers.append(dict(event.attributes))
+            answers.append(choice_message(event.attributes))
         elif name in _FIRST_CHUNKS:
             if reading.ttft_ms is None and event.time_ns >= span.start_ns:
                 reading.ttft_ms = (event.time_ns - span.start_ns) / 1e6
         elif name == "gen_ai.client.inference.operation.details":
             _take_details(reading, event.attributes)
+    if not reading.finish_reasons:
+        reading.finish_reasons = tuple(str(reason) for answer in answers if (reason := answer.get("finish_reason")))
+    if reading.kind == "tool":
+        said = [message.get("content") for message in said]
+        answers = [message.get("content") for message in answers]
     if said and reading.input is None:
-        reading.input = said
+        reading.input = said[0] if reading.kind == "tool" and len(said) == 1 else said
     if answers and reading.output is None:
-        reading.output = answers
+        reading.output = answers[0] if reading.kind == "tool" and len(answers) == 1 else answers
+
+
+def said_message(role: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A message of the older conventions, an event of its own: what it holds may be JSON once more."""
+    return {"role": role, **fields, "content": json_or_text(fields.get("content"))}
+
+
+def choice_message(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer of the older conventions: `message` is an object, or content of which the role goes without saying."""
+    message = json_or_text(fields.get("message"))
+    inner = cast("dict[str, Any]", message) if isinstance(message, dict) else {"content": message}
+    found: dict[str, Any] = {"role": "assistant", **inner}
+    if fields.get("finish_reason") is not None:
+        found["finish_reason"] = fields["finish_reason"]
+    return found
 
 
 def _take_details(reading: Reading, attributes: Mapping[str, Any]) -> None:
