@@ -18,6 +18,8 @@ ENTRY_POINTS = "llmobserve_server.stores"
 """Group of entry points for engines of other packages: the scheme of their URLs → a `StoreFactory`."""
 
 _OWN = {
+    "chdb": "llmobserve_server.store.clickhouse.address:store_at",
+    "clickhouse": "llmobserve_server.store.clickhouse.address:store_at",
     "duckdb": "llmobserve_server.store.duckdb.address:store_at",
     "postgres": "llmobserve_server.store.postgresql.address:store_at",
     "postgresql": "llmobserve_server.store.postgresql.address:store_at",

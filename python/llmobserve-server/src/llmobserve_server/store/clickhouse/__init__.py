@@ -1,0 +1,1 @@
+"""ClickHouse: a server or cluster by its HTTP interface, or chDB, the same engine inside of this process."""
