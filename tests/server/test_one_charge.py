@@ -23,6 +23,7 @@ from llmobserve_server.query.window import Scope, parse_window
 from llmobserve_server.store.tables import events
 
 DAY_US = 86_400 * 1_000_000
+HOUR_US = 3_600 * 1_000_000
 NOW_US = now_us()
 
 # gpt-4o-mini: $0.15 for a million input tokens, $0.60 output (openai.com/api/pricing, 2026-11-20).
@@ -86,7 +87,7 @@ RECORDS: Mapping[str, dict[str, Any]] = {
     "sdk": seen("sdk", start_time_us=NOW_US + 5, usage={"source": "estimated", "units": {"input_text_tokens": 9}}),
     "gateway": seen("gateway", start_time_us=NOW_US) | {"transport": "gateway"},
     "hand": told("hand"),
-    "import": told("import", start_time_us=NOW_US - 3 * DAY_US),
+    "import": told("import", start_time_us=NOW_US - 20 * HOUR_US),
 }
 
 
@@ -127,19 +128,19 @@ def test_retries_and_calls_on_the_wire_are_charged_each(server: Collector) -> No
     assert spent(server) == (8 * SEEN_USD, 8)
 
 
-@pytest.mark.parametrize(("apart_days", "is_one"), [(6, True), (-6, True), (8, False)])
-def test_records_of_one_call_start_within_a_week(server: Collector, apart_days: int, is_one: bool) -> None:
+@pytest.mark.parametrize(("apart_hours", "is_one"), [(23, True), (-23, True), (25, False)])
+def test_records_of_one_call_start_within_a_day(server: Collector, apart_hours: int, is_one: bool) -> None:
     start = NOW_US - 20 * DAY_US
     server.post(batch(seen("a", start_time_us=start)))
-    server.post(batch(told("b", start_time_us=start + apart_days * DAY_US)))
+    server.post(batch(told("b", start_time_us=start + apart_hours * HOUR_US)))
     assert charges(server) == {"a": None, "b": "a" if is_one else None}
     assert spent(server) == ((SEEN_USD, 1) if is_one else (SEEN_USD + TOLD_USD, 2))
 
 
 def test_a_chain_of_records_is_decided_alike_in_every_order(tmp_path: Path) -> None:
-    """Each within a week of the next: nobody looks at the middle one when the ends arrive."""
+    """Each within a day of the next: nobody looks at the middle one when the ends arrive."""
     start = NOW_US - 40 * DAY_US
-    chain = [told(f"b{number}", start_time_us=start + number * 6 * DAY_US) for number in range(5)]
+    chain = [told(f"b{number}", start_time_us=start + number * 20 * HOUR_US) for number in range(5)]
     found: set[tuple[tuple[str, str | None], ...]] = set()
     for number, order in enumerate(list(permutations(chain))[::11]):
         folder = tmp_path / str(number)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from llmobserve_server.query.score_answers import TwinView
 from llmobserve_server.query.window import Scope, as_utc
-from llmobserve_server.store.one_charge import NEAR
+from llmobserve_server.store.merging import NEAR
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import contents, events
 

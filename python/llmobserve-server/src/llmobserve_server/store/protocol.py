@@ -1,12 +1,12 @@
 """What a store engine offers: writing to ingest, reading to queries, and whole tables to those who keep the store."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, Subquery
 
 __all__ = [
     "KEYED_TABLES",
@@ -17,6 +17,7 @@ __all__ = [
     "Store",
     "StoreOptions",
     "StoreSizes",
+    "SummingStore",
     "WriteBatch",
     "WriteResult",
 ]
@@ -155,8 +156,8 @@ class Store(Protocol):
     def write(self, batch: WriteBatch) -> WriteResult:
         """Store a batch in one durable transaction; ids that exist are ignored. Blocks; call from the writer thread.
 
-        A newer `revision` of a stored call replaces its facts. Of the records of one provider call, by `call_key`, one
-        is left billable (`store.one_charge`).
+        A newer `revision` of a stored call replaces its facts. Of the records of one provider call one is left
+        billable (`store.merging`).
 
         Raises StoreError when nothing was stored; UnstorableRows when a row is the cause and always would be.
         """
@@ -225,4 +226,23 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Checkpoint and release the files. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class SummingStore(Protocol):
+    """A store that adds up events ahead of questions, because to read all of a long window would take it too long."""
+
+    def summed_events(
+        self, project_id: str, start: datetime, end: datetime, columns: Collection[str], *, by_hour: bool
+    ) -> Subquery | None:
+        """The events of a project and a window, those that are alike in `columns` added up.
+
+        Has these columns of `events`, `start_time` (rounded down to the hour, or to the day in UTC where not
+        `by_hour`), `n_records`, and the sums of `cost_usd`, `input_tokens`, `output_tokens` and `cache_read_tokens`;
+        events with and without a cost are apart. `duration_shape` and `ttft_shape`: see `store.latency_shape`. All
+        sums are exactly those of the events at the moment of the statement.
+
+        `None` when there are no sums for these columns or times: then the events themselves have to be read.
+        """
         ...

@@ -10,7 +10,7 @@ from llmobserve_server.store.arrow import to_arrow
 from llmobserve_server.store.merging.records import CHANGED, READ, Requests, Times
 from llmobserve_server.store.protocol import Key, Row
 
-__all__ = ["DuckDBCallRecords"]
+__all__ = ["DuckDBCallRecords", "stale_keys"]
 
 _JSON = tuple(READ.index(name) for name in ("borrowed", "usage_flags", "units"))
 _IN_TIME = "start_time BETWEEN $first AND $last"
@@ -28,14 +28,21 @@ _OTHER_KEYS = (
     f"WHERE (NOT is_exchange OR merged_into IS NOT NULL OR borrowed IS NOT NULL) AND {_IN_TIME} "
     f"AND {_AMONG.format(name='call_key')}"
 )
-_SHARED_KEYS = (
-    f"SELECT project_id, call_key FROM events WHERE {_IN_TIME} AND {_AMONG.format(name='call_key')} "
-    "GROUP BY ALL HAVING count(*) > 1 OR bool_or(merged_into IS NOT NULL OR borrowed IS NOT NULL)"
-)
 _CHANGE = f"""
     UPDATE events SET {", ".join(f"{name} = new.{name}" for name in CHANGED)} FROM incoming_changes AS new
     WHERE events.project_id = new.project_id AND events.event_id = new.event_id AND events.{_IN_TIME}
 """
+
+_STALE = """
+    SELECT old.project_id, old.call_key FROM events AS old JOIN incoming_events AS new
+    ON old.project_id = new.project_id AND old.event_id = new.event_id
+    WHERE old.call_key <> new.call_key
+"""
+
+
+def stale_keys(connection: duckdb.DuckDBPyConnection) -> list[Key]:
+    """Keys that stored calls lose by `incoming_events`. To be asked before they are replaced."""
+    return connection.execute(_STALE).fetchall()
 
 
 class DuckDBCallRecords:
@@ -56,7 +63,6 @@ class DuckDBCallRecords:
     def sharing(self, keys: Collection[Key], times: Times) -> Sequence[Row]:
         """All records of those of the keys of which a decision may be needed."""
         found = self._keys(_OTHER_KEYS, keys, times)
-        found = self._keys(_SHARED_KEYS, found & set(keys), times)
         return self._rows("call_key", found & set(keys), times)
 
     def of_requests(self, requests: Requests, times: Times) -> Sequence[Row]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from llmobserve_server.store.protocol import Key, Row
 
-__all__ = ["BORROWED", "CHANGED", "READ", "CallRecords", "Requests", "Times"]
+__all__ = ["BORROWED", "CHANGED", "FACTS", "READ", "CallRecords", "Requests", "Times"]
 
 BORROWED = (
     ("run_id", "run_name"),
@@ -30,6 +30,9 @@ READ = (
     *chain.from_iterable(BORROWED),
 )
 """Columns of `events` that every row has which a `CallRecords` returns, as `store.protocol.Row` describes values."""
+
+FACTS = tuple(name for name in READ if name not in {"billable", "merged_into", "borrowed"})
+"""Columns of a new row that merging looks at: those of `READ` that it does not set itself."""
 
 CHANGED = ("call_key", "billable", "merged_into", "borrowed", "usage_flags", *chain.from_iterable(BORROWED))
 """Columns of `events` that merging sets: text, `billable` boolean, `http_status` integer, `time_to_first_token_ms`
@@ -71,8 +74,8 @@ class CallRecords(Protocol):
     def sharing(self, keys: Collection[Key], times: Times) -> Sequence[Row]:
         """All records of those of the keys, (project_id, call_key), of which a decision may be needed.
 
-        Those are the keys that several records have of which one at least is no exchange (`NOT is_exchange`), and
-        those that a record has whose `merged_into` or `borrowed` is set.
+        Those are the keys that a record has which is no exchange (`NOT is_exchange`), or whose `merged_into` or
+        `borrowed` is set.
         """
         ...
 

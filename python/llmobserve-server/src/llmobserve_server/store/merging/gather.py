@@ -1,0 +1,164 @@
+"""All records that a decision about new ones may depend on: their traces, what has their ids, what is near in time."""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+
+from llmobserve_server.store.merging.charges import NEAR
+from llmobserve_server.store.merging.facts import AGGREGATE, TOLD, TRACED, Call, call_of
+from llmobserve_server.store.merging.groups import SLACK, START_APART
+from llmobserve_server.store.merging.records import CallRecords, Times
+from llmobserve_server.store.protocol import Key, Row
+
+__all__ = ["Gathered", "times_of"]
+
+_MOST_ROUNDS = 8
+"""Each round follows what was found before; more than three are hardly ever needed."""
+_MARGIN = timedelta(hours=1)
+"""Asked for at once beyond what is needed, so that a record found a little earlier is no reason to ask again."""
+
+
+class Gathered:
+    """Records that one transaction is concerned with, read step by step."""
+
+    def __init__(self, records: CallRecords) -> None:
+        self._records = records
+        self.rows: dict[Key, Row] = {}
+        self.calls: dict[Key, Call] = {}
+        self.traces: defaultdict[Key, list[Row]] = defaultdict(list)
+        """By (project_id, trace_id); all rows of a trace with a record that came by OTLP."""
+        self._asked: Times | None = None
+        self._keys: set[Key] = set()
+        self._asked_keys: set[Key] = set()
+        self._asked_traces: set[Key] = set()
+        self._asked_requests: set[tuple[str, str, str]] = set()
+
+    def follow(self, rows: Iterable[Row], keys: Collection[Key] = ()) -> None:
+        """Read what belongs to the traces and ids of these rows, to `keys`, and to all that is found on the way.
+
+        The rows need not be as they are stored: they are kept only where they are found again.
+        """
+        self._keys.update(keys)
+        found = list(rows)
+        for _ in range(_MOST_ROUNDS):
+            if not found:
+                return
+            found = self._next(found)
+
+    def _next(self, found: Sequence[Row]) -> list[Row]:
+        times = self._times(found)
+        traces = {(row["project_id"], row["trace_id"]) for row in found if row["trace_id"]} - self._asked_traces
+        self._asked_traces |= traces
+        fresh = self._add(self._records.of_traces(traces, times))
+        for row in (*found, *fresh):
+            if row["type"] == "call":
+                self._keys.update(_keys_of(row))
+        fresh += self._add(self._records.sharing(self._keys - self._asked_keys, times))
+        self._asked_keys |= self._keys
+        requests = {each for row in (*found, *fresh) for each in _requests_of(row)} - self._asked_requests
+        self._asked_requests |= requests
+        return fresh + self._add(self._records.of_requests(requests, times))
+
+    def _times(self, found: Sequence[Row]) -> Times:
+        first, last = times_of(found)
+        first, last = first - NEAR, last + NEAR
+        if self._asked is None or first < self._asked[0] or last > self._asked[1]:
+            # What is near to what was found may have been out of sight before.
+            known = self._asked or (first, last)
+            self._asked = min(first, known[0]) - _MARGIN, max(last, known[1]) + _MARGIN
+            self._asked_keys.clear()
+            self._asked_requests.clear()
+        return self._asked
+
+    def _add(self, rows: Iterable[Row]) -> list[Row]:
+        fresh: list[Row] = []
+        for row in rows:
+            key: Key = (row["project_id"], row["event_id"])
+            if key not in self.rows:
+                self.rows[key] = row
+                fresh.append(row)
+                if row["type"] == "call":
+                    self.calls[key] = call_of(row)
+                if row["trace_id"]:
+                    self.traces[key[0], row["trace_id"]].append(row)
+        return fresh
+
+    def follow_near(self, new: Iterable[Row]) -> None:
+        """Read the calls that only the time may join with new ones, or with what was found so far."""
+        unseen = [call_of(row) for row in new if row["type"] == "call" and _key(row) not in self.calls]
+        seeds = [*self.calls.values(), *unseen]
+        for _ in range(_MOST_ROUNDS):
+            known = set(self.calls)
+            plausible = self._plausible([seed for seed in seeds if _may_be_guessed(seed)])
+            self.follow(plausible)
+            self._add(plausible)
+            seeds = [call for key, call in self.calls.items() if key not in known]
+            if not seeds:
+                return
+
+    def _plausible(self, seeds: Sequence[Call]) -> list[Row]:
+        """Calls of other sources that went on at the time of a seed. One of the two has no id of its answer."""
+        lots: defaultdict[tuple[str | None, bool], list[Call]] = defaultdict(list)
+        for seed in seeds:
+            lots[seed.row["sdk"], seed.response_key is not None].append(seed)
+        plausible: list[Row] = []
+        for (sdk, has_id), lot in lots.items():
+            found = self._records.near(
+                {seed.row["project_id"] for seed in lot},
+                {seed.row["provider"] for seed in lot if seed.row["provider"]},
+                (min(seed.start for seed in lot) - START_APART, max(seed.start for seed in lot) + START_APART),
+                no_id=has_id,
+                not_by=sdk,
+            )
+            plausible += _going_on(lot, found)
+        return plausible
+
+
+def times_of(rows: Iterable[Row]) -> Times:
+    """First and last start of at least one row."""
+    starts = [row["start_time"] for row in rows]
+    return min(starts), max(starts)
+
+
+def _key(row: Row) -> Key:
+    return row["project_id"], row["event_id"]
+
+
+def _keys_of(row: Row) -> Iterable[Key]:
+    call = call_of(row)
+    for key in (row["call_key"], call.response_key, call.request_key):
+        if key is not None:
+            yield row["project_id"], key
+
+
+def _requests_of(row: Row) -> Iterable[tuple[str, str, str]]:
+    """The request of a record that does not name the answer."""
+    if row["type"] == "call" and row["response_id"] is None and row["request_id"] and not row["is_exchange"]:
+        yield row["project_id"], row["provider"], row["request_id"]
+
+
+def _may_be_guessed(call: Call) -> bool:
+    return AGGREGATE not in call.flags and call.vantage != TOLD
+
+
+def _going_on(seeds: Sequence[Call], found: Iterable[Row]) -> list[Row]:
+    """Those of the calls that overlap with a seed that is not by the same source."""
+    by_provider: defaultdict[tuple[str, str], list[Call]] = defaultdict(list)
+    for seed in sorted(seeds, key=lambda seed: seed.start):
+        by_provider[seed.row["project_id"], seed.row["provider"]].append(seed)
+    starts = {provider: [seed.start for seed in lot] for provider, lot in by_provider.items()}
+    plausible: list[Row] = []
+    for row in found:
+        call = call_of(row)
+        provider = row["project_id"], row["provider"]
+        if provider in starts and _may_be_guessed(call):
+            first = bisect_left(starts[provider], call.start - START_APART)
+            last = bisect_right(starts[provider], min(call.end + SLACK, call.start + START_APART))
+            if any(_overlaps(seed, call) for seed in reversed(by_provider[provider][first:last])):
+                plausible.append(row)
+    return plausible
+
+
+def _overlaps(seed: Call, call: Call) -> bool:
+    return seed.end >= call.start - SLACK and seed.source != call.source and TRACED in {seed.vantage, call.vantage}
