@@ -31,11 +31,8 @@ _SHARING = f"""
     WITH {_WANTED}, others AS (
         SELECT DISTINCT wanted.project_id, wanted.value FROM wanted {_JOINED.format(pairs="wanted", column="call_key")}
         WHERE (NOT row.is_exchange OR {_DECIDED}) AND {_ROW_IN_TIME}
-    ), shared AS (
-        SELECT others.project_id, others.value FROM others {_JOINED.format(pairs="others", column="call_key")}
-        WHERE {_ROW_IN_TIME} GROUP BY others.project_id, others.value HAVING count(*) > 1 OR bool_or({_DECIDED})
     )
-    SELECT {_COLUMNS} FROM shared {_JOINED.format(pairs="shared", column="call_key")} WHERE {_ROW_IN_TIME}
+    SELECT {_COLUMNS} FROM others {_JOINED.format(pairs="others", column="call_key")} WHERE {_ROW_IN_TIME}
 """
 _OF_REQUESTS = f"""
     WITH wanted AS (
