@@ -31,7 +31,7 @@ from llmobserve_server.pricing import Pricer
 __all__ = ["NO_EXCHANGE", "Arrival", "call_row", "content_row", "innermost_agent", "span_row"]
 
 _INT32 = 2**31 - 1
-NO_EXCHANGE = frozenset({None, "gateway", "manual"})
+NO_EXCHANGE = frozenset({None, "gateway", "manual", "otlp"})
 """Transports of records that were not made by an SDK from what went over the wire."""
 _MAX_CONTENT_BYTES = 2 * 1024 * 1024
 _CONTEXT = (
