@@ -13,7 +13,7 @@ __all__ = ["CALL_FACTS", "call_of"]
 CALL_FACTS = (
     *("event_id", "start_time", "revision", "kind", "provider", "operation", "request_model", "response_model"),
     *("duration_ms", "http_status", "units", "usage_details", "usage_source", "usage_flags"),
-    *("dimensions", "reported_cost_usd"),
+    *("dimensions", "reported_cost_usd", "transport"),
 )
 """Columns of `events` that `call_of` reads."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the tables hold naive UTC)
@@ -41,6 +41,7 @@ def call_of(row: Row) -> CallEvent:
         ),
         dimensions=row["dimensions"] or {},
         reported_cost_usd=row["reported_cost_usd"],
+        transport=row["transport"],
     )
 
 

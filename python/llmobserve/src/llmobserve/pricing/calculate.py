@@ -51,7 +51,8 @@ def price_call(call: PriceRequest, book: PriceBook | None = None, overlay: Price
         return Cost(state="free", usd=_ZERO, reason=prices.free_operations[call.operation], price_book=book.version)
     if call.reported_cost_usd is not None:
         return _reported(call, book, overlay)
-    return _by_table(call, book, overlay)
+    table = _by_table(call, book, overlay)
+    return table if table.state != "unpriced" or call.reckoned_cost_usd is None else _reckoned(call, table)
 
 
 def _by_table(call: PriceRequest, book: PriceBook, overlay: PriceOverlay | None) -> Cost:
@@ -244,6 +245,15 @@ def _reported(call: PriceRequest, book: PriceBook, overlay: PriceOverlay | None)
         model=table.model,
         table_usd=list_usd,
     )
+
+
+def _reckoned(call: PriceRequest, table: Cost) -> Cost:
+    """The figure of a tool that watched the call, where there is no other."""
+    usd = call.reckoned_cost_usd
+    if usd is None or not usd.is_finite() or usd <= 0:
+        return table
+    reason = f"{table.reason} The amount is what the sender of the record reckons."
+    return table._replace(state="estimated", usd=_rounded(usd), lines=(), reason=reason)
 
 
 def _differ(reported: Decimal, usd: Decimal) -> bool:

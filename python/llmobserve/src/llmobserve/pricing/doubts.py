@@ -11,6 +11,7 @@ _FLAGS = {
     "partial": "The stream ended early: the usage is what had been reported until then.",
     "sum_mismatch": "The reported units do not add up to the provider's own total.",
     "malformed": "A part of the reported usage was not a sane number and is left out.",
+    "aggregate": "The usage is the sum of several calls, of which none is known by itself.",
     "unseen_input": "The request had images, files or an earlier conversation, whose tokens are not in the estimate.",
     "unseen_reasoning": "This model reasons in tokens that its answers do not show; they are not in the estimate.",
 }

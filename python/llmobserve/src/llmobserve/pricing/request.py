@@ -8,6 +8,9 @@ from llmobserve.wire import CallEvent, Usage
 
 __all__ = ["PriceRequest"]
 
+_RECKONED_BY = frozenset({"otlp"})
+"""Transports of records whose cost is not what the provider charges, but what another tool computes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceRequest:
@@ -23,6 +26,8 @@ class PriceRequest:
     dimensions: Mapping[str, str] = field(default_factory=dict[str, str])
     reported_cost_usd: Decimal | None = None
     """What the provider itself says the call cost; wins over the price book. `None` when it says nothing."""
+    reckoned_cost_usd: Decimal | None = None
+    """What a tool that watched the call reckons; taken only where the price book says nothing. `None` for nothing."""
     at_us: int
     """Time of the call, in microseconds since 1970 UTC: decides which dated price applies."""
     end_us: int | None = None
@@ -33,6 +38,7 @@ class PriceRequest:
     @classmethod
     def from_event(cls, event: CallEvent) -> "PriceRequest":
         """The priced facts of a recorded call."""
+        is_reckoned = event.transport in _RECKONED_BY
         return cls(
             provider=event.provider,
             operation=event.operation,
@@ -40,7 +46,8 @@ class PriceRequest:
             response_model=event.response_model,
             usage=event.usage,
             dimensions=event.dimensions,
-            reported_cost_usd=event.reported_cost_usd,
+            reported_cost_usd=None if is_reckoned else event.reported_cost_usd,
+            reckoned_cost_usd=event.reported_cost_usd if is_reckoned else None,
             at_us=event.start_time_us,
             end_us=None if event.duration_ms is None else event.start_time_us + int(event.duration_ms * 1000),
             http_status=event.http_status,
