@@ -4,6 +4,69 @@
  */
 
 export interface paths {
+    "/api/v1/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Back Up
+         * @description All events, the control database and loaded price books: what `llmobserve db restore` takes.
+         *
+         *     The header `Llmobserve-Backup-Point` tells the moment that it is of: all that was acknowledged before is in it.
+         *     One backup is made at a time, another is answered with 409.
+         */
+        post: operations["back_up_api_v1_backup_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboard/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Customers
+         * @description What each customer cost, the costliest first: `/totals?group_by=customer`.
+         */
+        get: operations["customers_api_v1_dashboard_customers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboard/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stats
+         * @description The total of the time range, and of the same length of time before it: `/totals?compare=previous`.
+         */
+        get: operations["stats_api_v1_dashboard_stats_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -24,6 +87,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/provider-stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Provider Operations
+         * @description Calls, errors, tokens, money and latency by provider and operation: `/totals?group_by=provider,operation`.
+         */
+        get: operations["provider_operations_api_v1_events_provider_stats_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{event_id}": {
         parameters: {
             query?: never;
@@ -36,6 +119,86 @@ export interface paths {
          * @description One event with usage, receipt and content.
          */
         get: operations["event_api_v1_events__event_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Events
+         * @description All events of the time range and filter, in order of start; a `type` in the filter wins over the parameter.
+         */
+        get: operations["export_events_api_v1_export_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Runs
+         * @description All runs with a record in the time range that match the filter, the oldest first.
+         */
+        get: operations["export_runs_api_v1_export_runs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/scores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Scores
+         * @description All scores that were said in the time range, the newest first.
+         */
+        get: operations["export_scores_api_v1_export_scores_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/totals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Totals
+         * @description Totals as `/totals` answers them, the first 10,000 groups, one line each.
+         */
+        get: operations["export_totals_api_v1_export_totals_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -96,6 +259,46 @@ export interface paths {
          * @description The latest records that were refused in the time range, as they came.
          */
         get: operations["dead_letters_api_v1_health_dead_letters_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/insights/daily": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Daily
+         * @description What was spent on each day, the oldest first: `/totals?group_by=day`.
+         */
+        get: operations["daily_api_v1_insights_daily_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/insights/provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * By Provider
+         * @description What was spent with each provider, the costliest first: `/totals?group_by=provider`.
+         */
+        get: operations["by_provider_api_v1_insights_provider_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2329,6 +2532,203 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    back_up_api_v1_backup_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": unknown;
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    customers_api_v1_dashboard_customers_get: {
+        parameters: {
+            query?: {
+                /** @description Start; default: 30 days before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "group_by": [
+                     *         "customer"
+                     *       ],
+                     *       "previous_total": null,
+                     *       "rows": [
+                     *         {
+                     *           "cache_read_tokens": 64,
+                     *           "duration_p50_ms": 840.5,
+                     *           "duration_p95_ms": 840.5,
+                     *           "error_calls": 0,
+                     *           "input_tokens": 100,
+                     *           "keys": {
+                     *             "customer": "acme"
+                     *           },
+                     *           "output_tokens": 30,
+                     *           "spend": {
+                     *             "calls": 1,
+                     *             "cost_usd": "0.0000282",
+                     *             "estimated_calls": 0,
+                     *             "estimated_usd": "0",
+                     *             "unpriced_calls": 0
+                     *           },
+                     *           "time_to_first_token_p50_ms": 212
+                     *         }
+                     *       ],
+                     *       "time_from": "2026-11-20T00:00:00Z",
+                     *       "time_to": "2026-11-21T00:00:00Z",
+                     *       "total": {
+                     *         "cache_read_tokens": 64,
+                     *         "duration_p50_ms": 840.5,
+                     *         "duration_p95_ms": 840.5,
+                     *         "error_calls": 0,
+                     *         "input_tokens": 100,
+                     *         "keys": {},
+                     *         "output_tokens": 30,
+                     *         "spend": {
+                     *           "calls": 1,
+                     *           "cost_usd": "0.0000282",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "time_to_first_token_p50_ms": 212
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TotalsAnswer"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stats_api_v1_dashboard_stats_get: {
+        parameters: {
+            query?: {
+                /** @description Start; default: 30 days before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "group_by": [],
+                     *       "previous_total": {
+                     *         "cache_read_tokens": null,
+                     *         "duration_p50_ms": null,
+                     *         "duration_p95_ms": null,
+                     *         "error_calls": 0,
+                     *         "input_tokens": null,
+                     *         "keys": {},
+                     *         "output_tokens": null,
+                     *         "spend": {
+                     *           "calls": 0,
+                     *           "cost_usd": "0",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "time_to_first_token_p50_ms": null
+                     *       },
+                     *       "rows": [],
+                     *       "time_from": "2026-11-20T00:00:00Z",
+                     *       "time_to": "2026-11-21T00:00:00Z",
+                     *       "total": {
+                     *         "cache_read_tokens": 64,
+                     *         "duration_p50_ms": 840.5,
+                     *         "duration_p95_ms": 840.5,
+                     *         "error_calls": 0,
+                     *         "input_tokens": 100,
+                     *         "keys": {},
+                     *         "output_tokens": 30,
+                     *         "spend": {
+                     *           "calls": 1,
+                     *           "cost_usd": "0.0000282",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "time_to_first_token_p50_ms": 212
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TotalsAnswer"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events_api_v1_events_get: {
         parameters: {
             query?: {
@@ -2357,7 +2757,137 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "agent": "triage",
+                     *           "cache_read_tokens": 64,
+                     *           "cost_state": "priced",
+                     *           "cost_usd": "0.0000282",
+                     *           "customer_id": "acme",
+                     *           "duration_ms": 840.5,
+                     *           "environment": "production",
+                     *           "error_type": null,
+                     *           "event_id": "019aa0f2-0000-7000-8000-000000000002",
+                     *           "http_status": 200,
+                     *           "input_tokens": 100,
+                     *           "kind": "llm",
+                     *           "merged_into": null,
+                     *           "model": "gpt-4o-mini",
+                     *           "name": "chat.completions",
+                     *           "operation": "chat.completions",
+                     *           "output_tokens": 30,
+                     *           "provider": "openai",
+                     *           "run_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *           "run_name": "answer ticket",
+                     *           "section_path": "agent:triage",
+                     *           "service": "support",
+                     *           "session_id": "s-17",
+                     *           "start_time": "2026-11-20T10:00:00.100000Z",
+                     *           "status": "ok",
+                     *           "stream": true,
+                     *           "tags": [
+                     *             "beta"
+                     *           ],
+                     *           "time_to_first_token_ms": 212,
+                     *           "type": "call",
+                     *           "user_id": null
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    provider_operations_api_v1_events_provider_stats_get: {
+        parameters: {
+            query?: {
+                /** @description Start; default: 30 days before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "group_by": [
+                     *         "provider",
+                     *         "operation"
+                     *       ],
+                     *       "previous_total": null,
+                     *       "rows": [
+                     *         {
+                     *           "cache_read_tokens": 64,
+                     *           "duration_p50_ms": 840.5,
+                     *           "duration_p95_ms": 840.5,
+                     *           "error_calls": 0,
+                     *           "input_tokens": 100,
+                     *           "keys": {
+                     *             "operation": "chat.completions",
+                     *             "provider": "openai"
+                     *           },
+                     *           "output_tokens": 30,
+                     *           "spend": {
+                     *             "calls": 1,
+                     *             "cost_usd": "0.0000282",
+                     *             "estimated_calls": 0,
+                     *             "estimated_usd": "0",
+                     *             "unpriced_calls": 0
+                     *           },
+                     *           "time_to_first_token_p50_ms": 212
+                     *         }
+                     *       ],
+                     *       "time_from": "2026-11-20T00:00:00Z",
+                     *       "time_to": "2026-11-21T00:00:00Z",
+                     *       "total": {
+                     *         "cache_read_tokens": 64,
+                     *         "duration_p50_ms": 840.5,
+                     *         "duration_p95_ms": 840.5,
+                     *         "error_calls": 0,
+                     *         "input_tokens": 100,
+                     *         "keys": {},
+                     *         "output_tokens": 30,
+                     *         "spend": {
+                     *           "calls": 1,
+                     *           "cost_usd": "0.0000282",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "time_to_first_token_p50_ms": 212
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TotalsAnswer"];
                 };
             };
             /** @description What is wrong and what to do */
@@ -2391,7 +2921,323 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "attempt": 0,
+                     *       "attributes": {},
+                     *       "borrowed": [],
+                     *       "clock_skew_ms": 129616228.67,
+                     *       "content": {
+                     *         "input": [
+                     *           {
+                     *             "content": "Where is my invoice?",
+                     *             "role": "user"
+                     *           }
+                     *         ],
+                     *         "output": [
+                     *           {
+                     *             "content": "I will look.",
+                     *             "role": "assistant"
+                     *           }
+                     *         ],
+                     *         "redactions": 0,
+                     *         "truncated": false
+                     *       },
+                     *       "content_event_id": null,
+                     *       "cost_history": [],
+                     *       "cost_reason": null,
+                     *       "details": {},
+                     *       "dimensions": {},
+                     *       "error_message": null,
+                     *       "facts": [],
+                     *       "host": "api.openai.com",
+                     *       "merged": [],
+                     *       "metadata": {
+                     *         "region": "eu"
+                     *       },
+                     *       "notes": [],
+                     *       "parent_span_id": "b7ad6b7169203331",
+                     *       "price_book": "2026-11-21.ef088559dfad",
+                     *       "priced_model": "gpt-4o-mini",
+                     *       "receipt": [
+                     *         {
+                     *           "list_usd": null,
+                     *           "per": 1000000,
+                     *           "price_id": "openai/gpt-4o-mini/input_text_tokens",
+                     *           "quantity": "36",
+                     *           "rate_usd": "0.15",
+                     *           "rule": "list price",
+                     *           "rule_ids": [],
+                     *           "source": "https://developers.openai.com/api/docs/pricing",
+                     *           "unit": "input_text_tokens",
+                     *           "unit_label": "input text tokens",
+                     *           "usd": "0.0000054"
+                     *         },
+                     *         {
+                     *           "list_usd": null,
+                     *           "per": 1000000,
+                     *           "price_id": "openai/gpt-4o-mini/cache_read_text_tokens",
+                     *           "quantity": "64",
+                     *           "rate_usd": "0.075",
+                     *           "rule": "list price",
+                     *           "rule_ids": [],
+                     *           "source": "https://developers.openai.com/api/docs/pricing",
+                     *           "unit": "cache_read_text_tokens",
+                     *           "unit_label": "cache read text tokens",
+                     *           "usd": "0.0000048"
+                     *         },
+                     *         {
+                     *           "list_usd": null,
+                     *           "per": 1000000,
+                     *           "price_id": "openai/gpt-4o-mini/output_text_tokens",
+                     *           "quantity": "30",
+                     *           "rate_usd": "0.6",
+                     *           "rule": "list price",
+                     *           "rule_ids": [],
+                     *           "source": "https://developers.openai.com/api/docs/pricing",
+                     *           "unit": "output_text_tokens",
+                     *           "unit_label": "output text tokens",
+                     *           "usd": "0.000018"
+                     *         }
+                     *       ],
+                     *       "received_at": "2026-11-21T22:00:19.228670Z",
+                     *       "request_id": "req_71c",
+                     *       "request_model": "gpt-4o-mini",
+                     *       "response_id": "chatcmpl-9f2",
+                     *       "response_model": "gpt-4o-mini-2024-07-18",
+                     *       "row": {
+                     *         "agent": "triage",
+                     *         "cache_read_tokens": 64,
+                     *         "cost_state": "priced",
+                     *         "cost_usd": "0.0000282",
+                     *         "customer_id": "acme",
+                     *         "duration_ms": 840.5,
+                     *         "environment": "production",
+                     *         "error_type": null,
+                     *         "event_id": "019aa0f2-0000-7000-8000-000000000002",
+                     *         "http_status": 200,
+                     *         "input_tokens": 100,
+                     *         "kind": "llm",
+                     *         "merged_into": null,
+                     *         "model": "gpt-4o-mini",
+                     *         "name": "chat.completions",
+                     *         "operation": "chat.completions",
+                     *         "output_tokens": 30,
+                     *         "provider": "openai",
+                     *         "run_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *         "run_name": "answer ticket",
+                     *         "section_path": "agent:triage",
+                     *         "service": "support",
+                     *         "session_id": "s-17",
+                     *         "start_time": "2026-11-20T10:00:00.100000Z",
+                     *         "status": "ok",
+                     *         "stream": true,
+                     *         "tags": [
+                     *           "beta"
+                     *         ],
+                     *         "time_to_first_token_ms": 212,
+                     *         "type": "call",
+                     *         "user_id": null
+                     *       },
+                     *       "scores": [],
+                     *       "sdk": null,
+                     *       "sdk_version": null,
+                     *       "span_id": "00f067aa0ba902b7",
+                     *       "table_usd": null,
+                     *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
+                     *       "transport": "httpx2",
+                     *       "units": {
+                     *         "cache_read_text_tokens": "64",
+                     *         "input_text_tokens": "36",
+                     *         "output_text_tokens": "30"
+                     *       },
+                     *       "usage_flags": [],
+                     *       "usage_raw": null,
+                     *       "usage_source": "response"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventDetail"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_events_api_v1_export_events_get: {
+        parameters: {
+            query?: {
+                /** @description csv, json, jsonl or parquet. */
+                format?: "csv" | "json" | "jsonl" | "parquet";
+                type?: "call" | "span" | "all";
+                /** @description With what was said, where it was captured. */
+                content?: boolean;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Start, ISO 8601; default: 24 hours before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, as an attachment. A connection that ends early means that the file is not complete. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/jsonl": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_runs_api_v1_export_runs_get: {
+        parameters: {
+            query?: {
+                /** @description csv, json, jsonl or parquet. */
+                format?: "csv" | "json" | "jsonl" | "parquet";
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Start, ISO 8601; default: 24 hours before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, as an attachment. A connection that ends early means that the file is not complete. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/jsonl": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_scores_api_v1_export_scores_get: {
+        parameters: {
+            query?: {
+                /** @description csv, json, jsonl or parquet. */
+                format?: "csv" | "json" | "jsonl" | "parquet";
+                name?: string | null;
+                source?: string | null;
+                /** @description Start, ISO 8601; default: 24 hours before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, as an attachment. A connection that ends early means that the file is not complete. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/jsonl": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_totals_api_v1_export_totals_get: {
+        parameters: {
+            query?: {
+                /** @description csv, json, jsonl or parquet. */
+                format?: "csv" | "json" | "jsonl" | "parquet";
+                /** @description Up to two, with a comma: provider, model, operation, kind, agent, section, customer, session, user, run, run_name, environment, env, service, status, cost_state, error, minute, hour, day, week, month, tag, metadata.KEY. */
+                group_by?: string;
+                /** @description key, cost, calls, errors, tokens, duration; `-` in front: greatest first. */
+                sort?: string | null;
+                /** @description IANA time zone in which days begin; default UTC. */
+                tz?: string | null;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Start, ISO 8601; default: 24 hours before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, as an attachment. A connection that ends early means that the file is not complete. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/jsonl": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "text/csv": unknown;
                 };
             };
             /** @description What is wrong and what to do */
@@ -2427,6 +3273,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "description": "Provider that was called: openai, anthropic",
+                     *         "name": "provider",
+                     *         "operators": [
+                     *           "=",
+                     *           "*"
+                     *         ],
+                     *         "type": "text",
+                     *         "values": [
+                     *           "openai"
+                     *         ]
+                     *       },
+                     *       {
+                     *         "description": "Model, under the name it is priced by",
+                     *         "name": "model",
+                     *         "operators": [
+                     *           "=",
+                     *           "*"
+                     *         ],
+                     *         "type": "text",
+                     *         "values": [
+                     *           "gpt-4o-mini"
+                     *         ]
+                     *       },
+                     *       {
+                     *         "description": "Operation of the API: chat.completions, messages",
+                     *         "name": "operation",
+                     *         "operators": [
+                     *           "=",
+                     *           "*"
+                     *         ],
+                     *         "type": "text",
+                     *         "values": [
+                     *           "chat.completions"
+                     *         ]
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["FieldInfo"][];
                 };
             };
@@ -2465,6 +3351,114 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "complete": false,
+                     *       "coverage": [
+                     *         {
+                     *           "libraries": [],
+                     *           "processes": 1,
+                     *           "service": "support"
+                     *         }
+                     *       ],
+                     *       "dead_letters": [
+                     *         {
+                     *           "fix": "The SDK sends no such records: upgrade it, or mend the program that does (schemas/event.schema.json).",
+                     *           "last_at": "2026-11-21T22:00:19.228670Z",
+                     *           "reason": "Object missing required field `kind`",
+                     *           "records": 1
+                     *         }
+                     *       ],
+                     *       "findings": [
+                     *         {
+                     *           "count": 1,
+                     *           "fix": "The SDK sends no such records: upgrade it, or mend the program that does (schemas/event.schema.json).",
+                     *           "kind": "rejected",
+                     *           "severity": "missing",
+                     *           "text": "1 record refused by the collector"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "fix": "Synchronise the clock of this host (NTP), or its events are shown at the wrong time.",
+                     *           "kind": "skew",
+                     *           "severity": "notice",
+                     *           "text": "1 process with a clock more than 5 s off"
+                     *         }
+                     *       ],
+                     *       "gaps": [],
+                     *       "libraries": [],
+                     *       "losses": [],
+                     *       "lost_records": 0,
+                     *       "missing_records": 0,
+                     *       "process_count": 1,
+                     *       "processes": [
+                     *         {
+                     *           "calls": null,
+                     *           "capture_content": null,
+                     *           "environment": "production",
+                     *           "first_seen": "2026-11-21T22:00:19.228670Z",
+                     *           "fix": null,
+                     *           "host": null,
+                     *           "internal_errors": {},
+                     *           "language": null,
+                     *           "last_seen": "2026-11-21T22:00:19.228670Z",
+                     *           "lost": 0,
+                     *           "process_id": "0123456789abcdef",
+                     *           "records": 5,
+                     *           "sdk": null,
+                     *           "sdk_version": null,
+                     *           "service": "support",
+                     *           "started_at": null,
+                     *           "state": "active",
+                     *           "wrappers": []
+                     *         }
+                     *       ],
+                     *       "records": {
+                     *         "batches": 1,
+                     *         "duplicates": 0,
+                     *         "received": 5,
+                     *         "rejected": 1,
+                     *         "stored": 4
+                     *       },
+                     *       "service": null,
+                     *       "services": [
+                     *         "support"
+                     *       ],
+                     *       "skew": {
+                     *         "batches": 1,
+                     *         "beyond_1_min": 1,
+                     *         "p05_ms": 129616228.67,
+                     *         "p50_ms": 129616228.67,
+                     *         "p95_ms": 129616228.67,
+                     *         "process_count": 1,
+                     *         "processes": [
+                     *           {
+                     *             "batches": 1,
+                     *             "fix": "Synchronise the clock of this host (NTP), or its events are shown at the wrong time.",
+                     *             "process_id": "0123456789abcdef",
+                     *             "service": "support",
+                     *             "skew_ms": 129616228.67
+                     *           }
+                     *         ],
+                     *         "within_1_min": 0,
+                     *         "within_1_s": 0
+                     *       },
+                     *       "time_from": "2026-11-20T22:05:30.890991Z",
+                     *       "time_to": "2026-11-21T22:05:30.890991Z",
+                     *       "usage": {
+                     *         "calls": 0,
+                     *         "estimated_calls": 0,
+                     *         "estimated_fix": "The provider stated no usage, or its price is approximate. Ask streams for usage (OpenAI: stream_options={\"include_usage\": true}) and read them to the end.",
+                     *         "flags": [],
+                     *         "twin_records": 0,
+                     *         "twin_usd": null,
+                     *         "unpriced_calls": 0,
+                     *         "unpriced_fix": "Settings → Prices lists these models: map the name to a priced model or enter a price, then price again.",
+                     *         "unstated_calls": 0,
+                     *         "unstated_fix": "The answers held no usage that could be read. Ask the provider for it, or declare what the host speaks with observe(hosts=…)."
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["DataHealth"];
                 };
             };
@@ -2505,7 +3499,199 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "letters": [
+                     *         {
+                     *           "batch_id": "019aa0f2-0000-7000-8000-0000000000ff",
+                     *           "body": "{\"type\":\"call\",\"event_id\":\"refused\"}",
+                     *           "event_id": "refused",
+                     *           "position": 4,
+                     *           "reason": "Object missing required field `kind`",
+                     *           "received_at": "2026-11-21T22:00:19.228670Z",
+                     *           "truncated": false
+                     *         }
+                     *       ],
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeadLetterList"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    daily_api_v1_insights_daily_get: {
+        parameters: {
+            query?: {
+                /** @description IANA time zone in which days begin; default UTC. */
+                tz?: string | null;
+                /** @description Start; default: 30 days before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "group_by": [
+                     *         "day"
+                     *       ],
+                     *       "previous_total": null,
+                     *       "rows": [
+                     *         {
+                     *           "cache_read_tokens": 64,
+                     *           "duration_p50_ms": 840.5,
+                     *           "duration_p95_ms": 840.5,
+                     *           "error_calls": 0,
+                     *           "input_tokens": 100,
+                     *           "keys": {
+                     *             "day": "2026-11-20T00:00:00Z"
+                     *           },
+                     *           "output_tokens": 30,
+                     *           "spend": {
+                     *             "calls": 1,
+                     *             "cost_usd": "0.0000282",
+                     *             "estimated_calls": 0,
+                     *             "estimated_usd": "0",
+                     *             "unpriced_calls": 0
+                     *           },
+                     *           "time_to_first_token_p50_ms": 212
+                     *         }
+                     *       ],
+                     *       "time_from": "2026-11-20T00:00:00Z",
+                     *       "time_to": "2026-11-21T00:00:00Z",
+                     *       "total": {
+                     *         "cache_read_tokens": 64,
+                     *         "duration_p50_ms": 840.5,
+                     *         "duration_p95_ms": 840.5,
+                     *         "error_calls": 0,
+                     *         "input_tokens": 100,
+                     *         "keys": {},
+                     *         "output_tokens": 30,
+                     *         "spend": {
+                     *           "calls": 1,
+                     *           "cost_usd": "0.0000282",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "time_to_first_token_p50_ms": 212
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TotalsAnswer"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    by_provider_api_v1_insights_provider_get: {
+        parameters: {
+            query?: {
+                /** @description Start; default: 30 days before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "group_by": [
+                     *         "provider"
+                     *       ],
+                     *       "previous_total": null,
+                     *       "rows": [
+                     *         {
+                     *           "cache_read_tokens": 64,
+                     *           "duration_p50_ms": 840.5,
+                     *           "duration_p95_ms": 840.5,
+                     *           "error_calls": 0,
+                     *           "input_tokens": 100,
+                     *           "keys": {
+                     *             "provider": "openai"
+                     *           },
+                     *           "output_tokens": 30,
+                     *           "spend": {
+                     *             "calls": 1,
+                     *             "cost_usd": "0.0000282",
+                     *             "estimated_calls": 0,
+                     *             "estimated_usd": "0",
+                     *             "unpriced_calls": 0
+                     *           },
+                     *           "time_to_first_token_p50_ms": 212
+                     *         }
+                     *       ],
+                     *       "time_from": "2026-11-20T00:00:00Z",
+                     *       "time_to": "2026-11-21T00:00:00Z",
+                     *       "total": {
+                     *         "cache_read_tokens": 64,
+                     *         "duration_p50_ms": 840.5,
+                     *         "duration_p95_ms": 840.5,
+                     *         "error_calls": 0,
+                     *         "input_tokens": 100,
+                     *         "keys": {},
+                     *         "output_tokens": 30,
+                     *         "spend": {
+                     *           "calls": 1,
+                     *           "cost_usd": "0.0000282",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "time_to_first_token_p50_ms": 212
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TotalsAnswer"];
                 };
             };
             /** @description What is wrong and what to do */
@@ -2537,6 +3723,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "created_at": "2026-11-21T22:00:26.680892Z",
+                     *         "expires_at": null,
+                     *         "id": "01a2001f-ff39-7a70-b2d9-db2177b79dcc",
+                     *         "last_used_at": null,
+                     *         "name": "laptop",
+                     *         "prefix": "llmo_read_sJI5",
+                     *         "project_id": "default",
+                     *         "revoked_at": null,
+                     *         "scope": "read"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["ApiKey"][];
                 };
             };
@@ -2573,6 +3774,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "key": {
+                     *         "created_at": "2026-11-21T22:00:26.680892Z",
+                     *         "expires_at": null,
+                     *         "id": "01a2001f-ff39-7a70-b2d9-db2177b79dcc",
+                     *         "last_used_at": null,
+                     *         "name": "laptop",
+                     *         "prefix": "llmo_read_sJI5",
+                     *         "project_id": "default",
+                     *         "revoked_at": null,
+                     *         "scope": "read"
+                     *       },
+                     *       "secret": "llmo_rk_…"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiKeyCreated"];
                 };
             };
@@ -2669,6 +3886,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "collector_url": "http://127.0.0.1:46501",
+                     *       "has_events": true,
+                     *       "local_mode": true,
+                     *       "price_book": "2026-11-21.ef088559dfad",
+                     *       "projects": [
+                     *         {
+                     *           "event_count": null,
+                     *           "id": "default",
+                     *           "name": "Default"
+                     *         },
+                     *         {
+                     *           "event_count": null,
+                     *           "id": "shop",
+                     *           "name": "Webshop"
+                     *         }
+                     *       ],
+                     *       "server_time": "2026-11-21T22:00:29.885955Z",
+                     *       "store": "duckdb",
+                     *       "version": "1.0.0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Meta"];
                 };
             };
@@ -2705,6 +3945,62 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "rules": [
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "created_at": "2026-11-21T22:00:27.621302Z",
+                     *           "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "dimensions": {},
+                     *           "ended_at": "2026-11-21T22:00:27.706953Z",
+                     *           "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "id": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *           "kind": "discount",
+                     *           "model": null,
+                     *           "note": "contract of 2026, signed",
+                     *           "percent": "10",
+                     *           "provider": "openai",
+                     *           "rates": [],
+                     *           "replaced_by": null,
+                     *           "replaces": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *           "state": "ended",
+                     *           "stops_at": "2026-11-21T22:00:27.701417Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-031a-72b7-b5d5-1b9a8410c314)",
+                     *           "to_model": null,
+                     *           "to_provider": null,
+                     *           "units": null,
+                     *           "valid_from": "2026-11-21T22:00:27.621302Z",
+                     *           "valid_to": null
+                     *         },
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "created_at": "2026-11-21T22:00:27.555763Z",
+                     *           "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "dimensions": {},
+                     *           "ended_at": "2026-11-21T22:00:27.647001Z",
+                     *           "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "id": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *           "kind": "discount",
+                     *           "model": null,
+                     *           "note": "contract of 2026",
+                     *           "percent": "10",
+                     *           "provider": "openai",
+                     *           "rates": [],
+                     *           "replaced_by": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *           "replaces": null,
+                     *           "state": "ended",
+                     *           "stops_at": "2026-11-21T22:00:27.621302Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-02b6-763f-babb-7c1e09635e97)",
+                     *           "to_model": null,
+                     *           "to_provider": null,
+                     *           "units": null,
+                     *           "valid_from": "2026-11-21T22:00:27.555763Z",
+                     *           "valid_to": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PriceRuleList"];
                 };
             };
@@ -2741,6 +4037,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "above_input_tokens": null,
+                     *       "created_at": "2026-11-21T22:00:27.555763Z",
+                     *       "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "dimensions": {},
+                     *       "ended_at": null,
+                     *       "ended_by": null,
+                     *       "id": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *       "kind": "discount",
+                     *       "model": null,
+                     *       "note": "contract of 2026",
+                     *       "percent": "10",
+                     *       "provider": "openai",
+                     *       "rates": [],
+                     *       "replaced_by": null,
+                     *       "replaces": null,
+                     *       "state": "in_force",
+                     *       "stops_at": null,
+                     *       "text": "project discount of 10 % (rule 01a20020-02b6-763f-babb-7c1e09635e97)",
+                     *       "to_model": null,
+                     *       "to_provider": null,
+                     *       "units": null,
+                     *       "valid_from": "2026-11-21T22:00:27.555763Z",
+                     *       "valid_to": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["PriceRule"];
                 };
             };
@@ -2779,6 +4102,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "after_unpriced": 0,
+                     *       "after_usd": "0.00002538",
+                     *       "before_unpriced": 0,
+                     *       "before_usd": "0.0000282",
+                     *       "calls": 1,
+                     *       "examined": 1,
+                     *       "time_from": "2026-10-22T22:05:27.485360Z",
+                     *       "time_to": "2026-11-21T22:05:27.485360Z",
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["PriceRuleChanges"];
                 };
             };
@@ -2817,6 +4153,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "above_input_tokens": null,
+                     *       "created_at": "2026-11-21T22:00:27.621302Z",
+                     *       "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "dimensions": {},
+                     *       "ended_at": null,
+                     *       "ended_by": null,
+                     *       "id": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *       "kind": "discount",
+                     *       "model": null,
+                     *       "note": "contract of 2026, signed",
+                     *       "percent": "10",
+                     *       "provider": "openai",
+                     *       "rates": [],
+                     *       "replaced_by": null,
+                     *       "replaces": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *       "state": "in_force",
+                     *       "stops_at": null,
+                     *       "text": "project discount of 10 % (rule 01a20020-031a-72b7-b5d5-1b9a8410c314)",
+                     *       "to_model": null,
+                     *       "to_provider": null,
+                     *       "units": null,
+                     *       "valid_from": "2026-11-21T22:00:27.621302Z",
+                     *       "valid_to": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["PriceRule"];
                 };
             };
@@ -2855,6 +4218,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "above_input_tokens": null,
+                     *       "created_at": "2026-11-21T22:00:27.621302Z",
+                     *       "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "dimensions": {},
+                     *       "ended_at": "2026-11-21T22:00:27.706953Z",
+                     *       "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "id": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *       "kind": "discount",
+                     *       "model": null,
+                     *       "note": "contract of 2026, signed",
+                     *       "percent": "10",
+                     *       "provider": "openai",
+                     *       "rates": [],
+                     *       "replaced_by": null,
+                     *       "replaces": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *       "state": "ended",
+                     *       "stops_at": "2026-11-21T22:00:27.701417Z",
+                     *       "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-031a-72b7-b5d5-1b9a8410c314)",
+                     *       "to_model": null,
+                     *       "to_provider": null,
+                     *       "units": null,
+                     *       "valid_from": "2026-11-21T22:00:27.621302Z",
+                     *       "valid_to": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["PriceRule"];
                 };
             };
@@ -2894,6 +4284,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "models": 7,
+                     *       "next_cursor": "2~2026-11-21.ef088559dfad",
+                     *       "price_book": "2026-11-21.ef088559dfad",
+                     *       "prices": [
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "dimensions": {},
+                     *           "estimated": false,
+                     *           "hours": null,
+                     *           "least_quantity": null,
+                     *           "model": "gpt-4o-mini",
+                     *           "per": 1000000,
+                     *           "price_id": "openai/gpt-4o-mini/input_text_tokens",
+                     *           "provider": "openai",
+                     *           "rate_usd": "0.15",
+                     *           "rule": "list price",
+                     *           "source": "https://developers.openai.com/api/docs/pricing",
+                     *           "state": "priced",
+                     *           "step": null,
+                     *           "unit": "input_text_tokens",
+                     *           "unit_label": "Input tokens",
+                     *           "valid_from": null,
+                     *           "valid_to": null
+                     *         },
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "dimensions": {},
+                     *           "estimated": false,
+                     *           "hours": null,
+                     *           "least_quantity": null,
+                     *           "model": "gpt-4o-mini",
+                     *           "per": 1000000,
+                     *           "price_id": "openai/gpt-4o-mini/cache_read_text_tokens",
+                     *           "provider": "openai",
+                     *           "rate_usd": "0.075",
+                     *           "rule": "list price",
+                     *           "source": "https://developers.openai.com/api/docs/pricing",
+                     *           "state": "priced",
+                     *           "step": null,
+                     *           "unit": "cache_read_text_tokens",
+                     *           "unit_label": "Cached input tokens",
+                     *           "valid_from": null,
+                     *           "valid_to": null
+                     *         }
+                     *       ],
+                     *       "providers": [
+                     *         {
+                     *           "models": 14,
+                     *           "provider": "ai21"
+                     *         },
+                     *         {
+                     *           "models": 72,
+                     *           "provider": "aihubmix"
+                     *         },
+                     *         {
+                     *           "models": 3,
+                     *           "provider": "algolia"
+                     *         }
+                     *       ],
+                     *       "total": 138
+                     *     }
+                     */
                     "application/json": components["schemas"]["PriceList"];
                 };
             };
@@ -2970,6 +4424,131 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "model": "gpt-4o-mini",
+                     *       "price_book": "2026-11-21.ef088559dfad",
+                     *       "prices": [
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "dimensions": {},
+                     *           "estimated": false,
+                     *           "hours": null,
+                     *           "least_quantity": null,
+                     *           "model": "gpt-4o-mini",
+                     *           "per": 1000000,
+                     *           "price_id": "openai/gpt-4o-mini/cache_read_image_tokens",
+                     *           "provider": "openai",
+                     *           "rate_usd": "0.075",
+                     *           "rule": "list price; Image input of this model is billed as text tokens",
+                     *           "source": "https://developers.openai.com/api/docs/pricing",
+                     *           "state": "priced",
+                     *           "step": null,
+                     *           "unit": "cache_read_image_tokens",
+                     *           "unit_label": "Cached image tokens",
+                     *           "valid_from": null,
+                     *           "valid_to": null
+                     *         },
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "dimensions": {
+                     *             "batch": "true"
+                     *           },
+                     *           "estimated": false,
+                     *           "hours": null,
+                     *           "least_quantity": null,
+                     *           "model": "gpt-4o-mini",
+                     *           "per": 1000000,
+                     *           "price_id": "openai/gpt-4o-mini/cache_read_image_tokens?batch=true",
+                     *           "provider": "openai",
+                     *           "rate_usd": "0.075",
+                     *           "rule": "batch true; Image input of this model is billed as text tokens",
+                     *           "source": "https://developers.openai.com/api/docs/pricing",
+                     *           "state": "priced",
+                     *           "step": null,
+                     *           "unit": "cache_read_image_tokens",
+                     *           "unit_label": "Cached image tokens",
+                     *           "valid_from": null,
+                     *           "valid_to": null
+                     *         },
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "dimensions": {
+                     *             "service_tier": "priority"
+                     *           },
+                     *           "estimated": false,
+                     *           "hours": null,
+                     *           "least_quantity": null,
+                     *           "model": "gpt-4o-mini",
+                     *           "per": 1000000,
+                     *           "price_id": "openai/gpt-4o-mini/cache_read_image_tokens?service_tier=priority",
+                     *           "provider": "openai",
+                     *           "rate_usd": "0.125",
+                     *           "rule": "service tier priority; Image input of this model is billed as text tokens",
+                     *           "source": "https://developers.openai.com/api/docs/pricing",
+                     *           "state": "priced",
+                     *           "step": null,
+                     *           "unit": "cache_read_image_tokens",
+                     *           "unit_label": "Cached image tokens",
+                     *           "valid_from": null,
+                     *           "valid_to": null
+                     *         }
+                     *       ],
+                     *       "provider": "openai",
+                     *       "rules": [
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "created_at": "2026-11-21T22:00:27.621302Z",
+                     *           "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "dimensions": {},
+                     *           "ended_at": "2026-11-21T22:00:27.706953Z",
+                     *           "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "id": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *           "kind": "discount",
+                     *           "model": null,
+                     *           "note": "contract of 2026, signed",
+                     *           "percent": "10",
+                     *           "provider": "openai",
+                     *           "rates": [],
+                     *           "replaced_by": null,
+                     *           "replaces": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *           "state": "ended",
+                     *           "stops_at": "2026-11-21T22:00:27.701417Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-031a-72b7-b5d5-1b9a8410c314)",
+                     *           "to_model": null,
+                     *           "to_provider": null,
+                     *           "units": null,
+                     *           "valid_from": "2026-11-21T22:00:27.621302Z",
+                     *           "valid_to": null
+                     *         },
+                     *         {
+                     *           "above_input_tokens": null,
+                     *           "created_at": "2026-11-21T22:00:27.555763Z",
+                     *           "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "dimensions": {},
+                     *           "ended_at": "2026-11-21T22:00:27.647001Z",
+                     *           "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "id": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *           "kind": "discount",
+                     *           "model": null,
+                     *           "note": "contract of 2026",
+                     *           "percent": "10",
+                     *           "provider": "openai",
+                     *           "rates": [],
+                     *           "replaced_by": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *           "replaces": null,
+                     *           "state": "ended",
+                     *           "stops_at": "2026-11-21T22:00:27.621302Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-02b6-763f-babb-7c1e09635e97)",
+                     *           "to_model": null,
+                     *           "to_provider": null,
+                     *           "units": null,
+                     *           "valid_from": "2026-11-21T22:00:27.555763Z",
+                     *           "valid_to": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PriceHistory"];
                 };
             };
@@ -3006,6 +4585,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "calls": 0,
+                     *       "models": [],
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["UnpricedList"];
                 };
             };
@@ -3038,6 +4624,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "event_count": 3,
+                     *         "id": "default",
+                     *         "name": "Default"
+                     *       },
+                     *       {
+                     *         "event_count": 0,
+                     *         "id": "shop",
+                     *         "name": "Webshop"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["Project"][];
                 };
             };
@@ -3071,6 +4671,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "event_count": 0,
+                     *       "id": "shop",
+                     *       "name": "Shop"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Project"];
                 };
             };
@@ -3109,6 +4716,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "event_count": null,
+                     *       "id": "shop",
+                     *       "name": "Webshop"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Project"];
                 };
             };
@@ -3145,6 +4759,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "actor": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "calls_done": 0,
+                     *       "calls_found": 1,
+                     *       "created_at": "2026-11-21T22:00:27.744634Z",
+                     *       "dry_run": true,
+                     *       "error": null,
+                     *       "filter": {
+                     *         "model": null,
+                     *         "provider": null,
+                     *         "state": null,
+                     *         "time_from": null,
+                     *         "time_to": null
+                     *       },
+                     *       "finished_at": null,
+                     *       "id": "01a20020-0360-72aa-9aca-2f1de069bbc2",
+                     *       "price_book": "2026-11-21.ef088559dfad",
+                     *       "project_id": "default",
+                     *       "rows": [],
+                     *       "status": "running",
+                     *       "total": {
+                     *         "calls": 0,
+                     *         "changed": 0,
+                     *         "difference_usd": "0",
+                     *         "model": "",
+                     *         "month": "",
+                     *         "new_usd": null,
+                     *         "old_usd": null,
+                     *         "provider": "",
+                     *         "states_after": {},
+                     *         "states_before": {}
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["RepriceJob"];
                 };
             };
@@ -3179,6 +4829,63 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "actor": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "calls_done": 1,
+                     *       "calls_found": 1,
+                     *       "created_at": "2026-11-21T22:00:27.744634Z",
+                     *       "dry_run": true,
+                     *       "error": "It was stopped. What it had applied stays; asking again does the rest.",
+                     *       "filter": {
+                     *         "model": null,
+                     *         "provider": null,
+                     *         "state": null,
+                     *         "time_from": null,
+                     *         "time_to": null
+                     *       },
+                     *       "finished_at": "2026-11-21T22:00:27.844692Z",
+                     *       "id": "01a20020-0360-72aa-9aca-2f1de069bbc2",
+                     *       "price_book": "2026-11-21.ef088559dfad",
+                     *       "project_id": "default",
+                     *       "rows": [
+                     *         {
+                     *           "calls": 1,
+                     *           "changed": 0,
+                     *           "difference_usd": "0",
+                     *           "model": "gpt-4o-mini",
+                     *           "month": "2026-11",
+                     *           "new_usd": "0.0000282",
+                     *           "old_usd": "0.0000282",
+                     *           "provider": "openai",
+                     *           "states_after": {
+                     *             "priced": 1
+                     *           },
+                     *           "states_before": {
+                     *             "priced": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "status": "failed",
+                     *       "total": {
+                     *         "calls": 1,
+                     *         "changed": 0,
+                     *         "difference_usd": "0",
+                     *         "model": "",
+                     *         "month": "",
+                     *         "new_usd": "0.0000282",
+                     *         "old_usd": "0.0000282",
+                     *         "provider": "",
+                     *         "states_after": {
+                     *           "priced": 1
+                     *         },
+                     *         "states_before": {
+                     *           "priced": 1
+                     *         }
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["RepriceJob"];
                 };
             };
@@ -3213,6 +4920,63 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "actor": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "calls_done": 1,
+                     *       "calls_found": 1,
+                     *       "created_at": "2026-11-21T22:00:27.744634Z",
+                     *       "dry_run": true,
+                     *       "error": "It was stopped. What it had applied stays; asking again does the rest.",
+                     *       "filter": {
+                     *         "model": null,
+                     *         "provider": null,
+                     *         "state": null,
+                     *         "time_from": null,
+                     *         "time_to": null
+                     *       },
+                     *       "finished_at": "2026-11-21T22:00:27.844692Z",
+                     *       "id": "01a20020-0360-72aa-9aca-2f1de069bbc2",
+                     *       "price_book": "2026-11-21.ef088559dfad",
+                     *       "project_id": "default",
+                     *       "rows": [
+                     *         {
+                     *           "calls": 1,
+                     *           "changed": 0,
+                     *           "difference_usd": "0",
+                     *           "model": "gpt-4o-mini",
+                     *           "month": "2026-11",
+                     *           "new_usd": "0.0000282",
+                     *           "old_usd": "0.0000282",
+                     *           "provider": "openai",
+                     *           "states_after": {
+                     *             "priced": 1
+                     *           },
+                     *           "states_before": {
+                     *             "priced": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "status": "failed",
+                     *       "total": {
+                     *         "calls": 1,
+                     *         "changed": 0,
+                     *         "difference_usd": "0",
+                     *         "model": "",
+                     *         "month": "",
+                     *         "new_usd": "0.0000282",
+                     *         "old_usd": "0.0000282",
+                     *         "provider": "",
+                     *         "states_after": {
+                     *           "priced": 1
+                     *         },
+                     *         "states_before": {
+                     *           "priced": 1
+                     *         }
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["RepriceJob"];
                 };
             };
@@ -3254,6 +5018,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next_cursor": null,
+                     *       "runs": [
+                     *         {
+                     *           "agents": [
+                     *             "triage"
+                     *           ],
+                     *           "customers": [
+                     *             "acme"
+                     *           ],
+                     *           "duration_ms": 2300,
+                     *           "environment": "production",
+                     *           "error_count": 0,
+                     *           "input_tokens": 100,
+                     *           "models": [
+                     *             "gpt-4o-mini"
+                     *           ],
+                     *           "name": "answer ticket",
+                     *           "output_tokens": 30,
+                     *           "providers": [
+                     *             "openai"
+                     *           ],
+                     *           "run_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *           "service": "support",
+                     *           "session_id": "s-17",
+                     *           "span_count": 3,
+                     *           "spend": {
+                     *             "calls": 1,
+                     *             "cost_usd": "0.0000282",
+                     *             "estimated_calls": 0,
+                     *             "estimated_usd": "0",
+                     *             "unpriced_calls": 0
+                     *           },
+                     *           "start_time": "2026-11-20T10:00:00Z",
+                     *           "status": "ok",
+                     *           "tags": [
+                     *             "beta"
+                     *           ],
+                     *           "user_id": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunList"];
                 };
             };
@@ -3292,6 +5100,142 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "nodes": [
+                     *         {
+                     *           "attempt": 0,
+                     *           "cost_state": null,
+                     *           "cost_usd": null,
+                     *           "customer_id": "acme",
+                     *           "duration_ms": 2300,
+                     *           "error_type": null,
+                     *           "event_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *           "input_tokens": null,
+                     *           "kind": "run",
+                     *           "merged_into": null,
+                     *           "model": null,
+                     *           "name": "answer ticket",
+                     *           "operation": null,
+                     *           "output_tokens": null,
+                     *           "parent_span_id": null,
+                     *           "provider": null,
+                     *           "span_id": "b7ad6b7169203331",
+                     *           "start_offset_ms": 0,
+                     *           "status": "ok",
+                     *           "synthetic": false,
+                     *           "time_to_first_token_ms": null,
+                     *           "type": "span"
+                     *         },
+                     *         {
+                     *           "attempt": 0,
+                     *           "cost_state": "priced",
+                     *           "cost_usd": "0.0000282",
+                     *           "customer_id": "acme",
+                     *           "duration_ms": 840.5,
+                     *           "error_type": null,
+                     *           "event_id": "019aa0f2-0000-7000-8000-000000000002",
+                     *           "input_tokens": 100,
+                     *           "kind": "llm",
+                     *           "merged_into": null,
+                     *           "model": "gpt-4o-mini",
+                     *           "name": "chat.completions",
+                     *           "operation": "chat.completions",
+                     *           "output_tokens": 30,
+                     *           "parent_span_id": "b7ad6b7169203331",
+                     *           "provider": "openai",
+                     *           "span_id": "00f067aa0ba902b7",
+                     *           "start_offset_ms": 100,
+                     *           "status": "ok",
+                     *           "synthetic": false,
+                     *           "time_to_first_token_ms": 212,
+                     *           "type": "call"
+                     *         },
+                     *         {
+                     *           "attempt": 0,
+                     *           "cost_state": null,
+                     *           "cost_usd": null,
+                     *           "customer_id": "acme",
+                     *           "duration_ms": 310,
+                     *           "error_type": null,
+                     *           "event_id": "019aa0f2-0000-7000-8000-000000000003",
+                     *           "input_tokens": null,
+                     *           "kind": "tool",
+                     *           "merged_into": null,
+                     *           "model": null,
+                     *           "name": "search",
+                     *           "operation": null,
+                     *           "output_tokens": null,
+                     *           "parent_span_id": "b7ad6b7169203331",
+                     *           "provider": null,
+                     *           "span_id": "53995c3f42cd8ad8",
+                     *           "start_offset_ms": 1000,
+                     *           "status": "ok",
+                     *           "synthetic": false,
+                     *           "time_to_first_token_ms": null,
+                     *           "type": "span"
+                     *         }
+                     *       ],
+                     *       "run": {
+                     *         "agents": [
+                     *           "triage"
+                     *         ],
+                     *         "customers": [
+                     *           "acme"
+                     *         ],
+                     *         "duration_ms": 2300,
+                     *         "environment": "production",
+                     *         "error_count": 0,
+                     *         "input_tokens": 100,
+                     *         "models": [
+                     *           "gpt-4o-mini"
+                     *         ],
+                     *         "name": "answer ticket",
+                     *         "output_tokens": 30,
+                     *         "providers": [
+                     *           "openai"
+                     *         ],
+                     *         "run_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *         "service": "support",
+                     *         "session_id": "s-17",
+                     *         "span_count": 3,
+                     *         "spend": {
+                     *           "calls": 1,
+                     *           "cost_usd": "0.0000282",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "start_time": "2026-11-20T10:00:00Z",
+                     *         "status": "ok",
+                     *         "tags": [
+                     *           "beta"
+                     *         ],
+                     *         "user_id": null
+                     *       },
+                     *       "scores": [
+                     *         {
+                     *           "comment": null,
+                     *           "customer_id": null,
+                     *           "data_type": "boolean",
+                     *           "evaluation_id": null,
+                     *           "is_current": true,
+                     *           "label": null,
+                     *           "name": "helpful",
+                     *           "run_id": null,
+                     *           "said_at": "2026-11-21T22:00:26.239070Z",
+                     *           "score_id": "score-1",
+                     *           "session_id": null,
+                     *           "source": "user",
+                     *           "target_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *           "target_type": "run",
+                     *           "value": "1"
+                     *         }
+                     *       ],
+                     *       "session_scores": [],
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunDetail"];
                 };
             };
@@ -3326,6 +5270,142 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "nodes": [
+                     *         {
+                     *           "attempt": 0,
+                     *           "cost_state": null,
+                     *           "cost_usd": null,
+                     *           "customer_id": "acme",
+                     *           "duration_ms": 2300,
+                     *           "error_type": null,
+                     *           "event_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *           "input_tokens": null,
+                     *           "kind": "run",
+                     *           "merged_into": null,
+                     *           "model": null,
+                     *           "name": "answer ticket",
+                     *           "operation": null,
+                     *           "output_tokens": null,
+                     *           "parent_span_id": null,
+                     *           "provider": null,
+                     *           "span_id": "b7ad6b7169203331",
+                     *           "start_offset_ms": 0,
+                     *           "status": "ok",
+                     *           "synthetic": false,
+                     *           "time_to_first_token_ms": null,
+                     *           "type": "span"
+                     *         },
+                     *         {
+                     *           "attempt": 0,
+                     *           "cost_state": "priced",
+                     *           "cost_usd": "0.0000282",
+                     *           "customer_id": "acme",
+                     *           "duration_ms": 840.5,
+                     *           "error_type": null,
+                     *           "event_id": "019aa0f2-0000-7000-8000-000000000002",
+                     *           "input_tokens": 100,
+                     *           "kind": "llm",
+                     *           "merged_into": null,
+                     *           "model": "gpt-4o-mini",
+                     *           "name": "chat.completions",
+                     *           "operation": "chat.completions",
+                     *           "output_tokens": 30,
+                     *           "parent_span_id": "b7ad6b7169203331",
+                     *           "provider": "openai",
+                     *           "span_id": "00f067aa0ba902b7",
+                     *           "start_offset_ms": 100,
+                     *           "status": "ok",
+                     *           "synthetic": false,
+                     *           "time_to_first_token_ms": 212,
+                     *           "type": "call"
+                     *         },
+                     *         {
+                     *           "attempt": 0,
+                     *           "cost_state": null,
+                     *           "cost_usd": null,
+                     *           "customer_id": "acme",
+                     *           "duration_ms": 310,
+                     *           "error_type": null,
+                     *           "event_id": "019aa0f2-0000-7000-8000-000000000003",
+                     *           "input_tokens": null,
+                     *           "kind": "tool",
+                     *           "merged_into": null,
+                     *           "model": null,
+                     *           "name": "search",
+                     *           "operation": null,
+                     *           "output_tokens": null,
+                     *           "parent_span_id": "b7ad6b7169203331",
+                     *           "provider": null,
+                     *           "span_id": "53995c3f42cd8ad8",
+                     *           "start_offset_ms": 1000,
+                     *           "status": "ok",
+                     *           "synthetic": false,
+                     *           "time_to_first_token_ms": null,
+                     *           "type": "span"
+                     *         }
+                     *       ],
+                     *       "run": {
+                     *         "agents": [
+                     *           "triage"
+                     *         ],
+                     *         "customers": [
+                     *           "acme"
+                     *         ],
+                     *         "duration_ms": 2300,
+                     *         "environment": "production",
+                     *         "error_count": 0,
+                     *         "input_tokens": 100,
+                     *         "models": [
+                     *           "gpt-4o-mini"
+                     *         ],
+                     *         "name": "answer ticket",
+                     *         "output_tokens": 30,
+                     *         "providers": [
+                     *           "openai"
+                     *         ],
+                     *         "run_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *         "service": "support",
+                     *         "session_id": "s-17",
+                     *         "span_count": 3,
+                     *         "spend": {
+                     *           "calls": 1,
+                     *           "cost_usd": "0.0000282",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "start_time": "2026-11-20T10:00:00Z",
+                     *         "status": "ok",
+                     *         "tags": [
+                     *           "beta"
+                     *         ],
+                     *         "user_id": null
+                     *       },
+                     *       "scores": [
+                     *         {
+                     *           "comment": null,
+                     *           "customer_id": null,
+                     *           "data_type": "boolean",
+                     *           "evaluation_id": null,
+                     *           "is_current": true,
+                     *           "label": null,
+                     *           "name": "helpful",
+                     *           "run_id": null,
+                     *           "said_at": "2026-11-21T22:00:26.239070Z",
+                     *           "score_id": "score-1",
+                     *           "session_id": null,
+                     *           "source": "user",
+                     *           "target_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *           "target_type": "run",
+                     *           "value": "1"
+                     *         }
+                     *       ],
+                     *       "session_scores": [],
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunDetail"];
                 };
             };
@@ -3368,6 +5448,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next_cursor": null,
+                     *       "scores": [
+                     *         {
+                     *           "comment": null,
+                     *           "customer_id": null,
+                     *           "data_type": "boolean",
+                     *           "evaluation_id": null,
+                     *           "is_current": true,
+                     *           "label": null,
+                     *           "name": "helpful",
+                     *           "run_id": null,
+                     *           "said_at": "2026-11-21T22:00:26.239070Z",
+                     *           "score_id": "score-1",
+                     *           "session_id": null,
+                     *           "source": "user",
+                     *           "target_id": "019aa0f2-0000-7000-8000-000000000001",
+                     *           "target_type": "run",
+                     *           "value": "1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScoreList"];
                 };
             };
@@ -3401,6 +5505,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "score_id": "score-1",
+                     *       "status": "accepted"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScoreAdded"];
                 };
             };
@@ -3491,6 +5601,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "disk_free_bytes": 67840966656,
+                     *       "engine": "duckdb",
+                     *       "last_error": null,
+                     *       "last_run": null,
+                     *       "next_run": "2026-11-21T22:02:18.441901Z",
+                     *       "retention": [
+                     *         {
+                     *           "deleted_before": "2026-08-23T22:00:32.506493Z",
+                     *           "kept_days": 90,
+                     *           "kind": "contents",
+                     *           "rows_due": 0,
+                     *           "setting": "LLMOBSERVE_RETENTION_CONTENTS_DAYS",
+                     *           "tables": [
+                     *             "contents"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "deleted_before": null,
+                     *           "kept_days": null,
+                     *           "kind": "events",
+                     *           "rows_due": 0,
+                     *           "setting": "LLMOBSERVE_RETENTION_EVENTS_DAYS",
+                     *           "tables": [
+                     *             "cost_versions",
+                     *             "span_starts",
+                     *             "scores"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "deleted_before": "2026-10-22T22:00:32.506493Z",
+                     *           "kept_days": 30,
+                     *           "kind": "dead_letters",
+                     *           "rows_due": 0,
+                     *           "setting": "LLMOBSERVE_RETENTION_DEAD_LETTERS_DAYS",
+                     *           "tables": [
+                     *             "dead_letters"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "tables": [
+                     *         {
+                     *           "bytes": 262144,
+                     *           "projects": [
+                     *             {
+                     *               "bytes": 262144,
+                     *               "newest": "2026-11-20T10:00:01Z",
+                     *               "oldest": "2026-11-20T10:00:00Z",
+                     *               "project_id": "default",
+                     *               "rows": 3
+                     *             }
+                     *           ],
+                     *           "rows": 3,
+                     *           "table": "events"
+                     *         },
+                     *         {
+                     *           "bytes": 0,
+                     *           "projects": [],
+                     *           "rows": 0,
+                     *           "table": "span_starts"
+                     *         },
+                     *         {
+                     *           "bytes": 262144,
+                     *           "projects": [
+                     *             {
+                     *               "bytes": 262144,
+                     *               "newest": "2026-11-21T22:00:19.228670Z",
+                     *               "oldest": "2026-11-21T22:00:19.228670Z",
+                     *               "project_id": "default",
+                     *               "rows": 1
+                     *             }
+                     *           ],
+                     *           "rows": 1,
+                     *           "table": "contents"
+                     *         }
+                     *       ],
+                     *       "total_bytes": 2895872
+                     *     }
+                     */
                     "application/json": components["schemas"]["Storage"];
                 };
             };
@@ -3538,6 +5728,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "group_by": [
+                     *         "provider",
+                     *         "model"
+                     *       ],
+                     *       "previous_total": {
+                     *         "cache_read_tokens": null,
+                     *         "duration_p50_ms": null,
+                     *         "duration_p95_ms": null,
+                     *         "error_calls": 0,
+                     *         "input_tokens": null,
+                     *         "keys": {},
+                     *         "output_tokens": null,
+                     *         "spend": {
+                     *           "calls": 0,
+                     *           "cost_usd": "0",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "time_to_first_token_p50_ms": null
+                     *       },
+                     *       "rows": [
+                     *         {
+                     *           "cache_read_tokens": 64,
+                     *           "duration_p50_ms": 840.5,
+                     *           "duration_p95_ms": 840.5,
+                     *           "error_calls": 0,
+                     *           "input_tokens": 100,
+                     *           "keys": {
+                     *             "model": "gpt-4o-mini",
+                     *             "provider": "openai"
+                     *           },
+                     *           "output_tokens": 30,
+                     *           "spend": {
+                     *             "calls": 1,
+                     *             "cost_usd": "0.0000282",
+                     *             "estimated_calls": 0,
+                     *             "estimated_usd": "0",
+                     *             "unpriced_calls": 0
+                     *           },
+                     *           "time_to_first_token_p50_ms": 212
+                     *         }
+                     *       ],
+                     *       "time_from": "2026-11-20T00:00:00Z",
+                     *       "time_to": "2026-11-21T00:00:00Z",
+                     *       "total": {
+                     *         "cache_read_tokens": 64,
+                     *         "duration_p50_ms": 840.5,
+                     *         "duration_p95_ms": 840.5,
+                     *         "error_calls": 0,
+                     *         "input_tokens": 100,
+                     *         "keys": {},
+                     *         "output_tokens": 30,
+                     *         "spend": {
+                     *           "calls": 1,
+                     *           "cost_usd": "0.0000282",
+                     *           "estimated_calls": 0,
+                     *           "estimated_usd": "0",
+                     *           "unpriced_calls": 0
+                     *         },
+                     *         "time_to_first_token_p50_ms": 212
+                     *       },
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["TotalsAnswer"];
                 };
             };
