@@ -19,6 +19,9 @@ from llmobserve_server.api import (
     ingest,
     insights,
     keys,
+    langfuse,
+    langsmith,
+    litellm,
     live,
     meta,
     otlp,
@@ -46,7 +49,8 @@ from llmobserve_server.api.security_headers import HostCheck, SecurityHeaders
 from llmobserve_server.auth.deployment import deployment_of
 from llmobserve_server.auth.gate import Gate
 from llmobserve_server.control.database import ControlDatabase, open_control
-from llmobserve_server.ingest import Ingestor
+from llmobserve_server.ingest import Ingestor, body
+from llmobserve_server.ingest.foreign.halves import Halves
 from llmobserve_server.jobs.reprice import Repricings
 from llmobserve_server.jobs.retention import Retention
 from llmobserve_server.otlp_grpc import OtlpGrpc
@@ -84,7 +88,14 @@ _API_ROUTERS = (
     storage.router,
 )
 _PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem, "description": "What is wrong and what to do"}}
-_INGEST_PATHS = ("/v1/events", "/events", *OTLP_PATHS)
+_INGEST_PATHS = (
+    "/v1/events",
+    "/events",
+    *OTLP_PATHS,
+    *langfuse.LANGFUSE_INGEST_PATHS,
+    *langsmith.LANGSMITH_INGEST_PATHS,
+    litellm.LITELLM_PATH,
+)
 
 
 class Databases:
@@ -137,6 +148,9 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
     app.include_router(health.router)
     app.include_router(ingest.router)
     app.include_router(otlp.router)
+    app.include_router(langfuse.router)
+    app.include_router(langsmith.router)
+    app.include_router(litellm.router)
     app.include_router(session.link_router)
     for router in _API_ROUTERS:
         app.include_router(router, prefix=_API, responses=_PROBLEMS)
@@ -163,6 +177,8 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
         pricer = pricer_of(app.state.books, app.state.project_rules)
         app.state.ingestor = Ingestor(databases.store, pricer, settings)
         app.state.ingestor.start()
+        app.state.halves = Halves()
+        app.state.body_limits = body.BodyLimits(settings.max_body_mb * _MB, settings.max_decoded_mb * _MB)
         stack.callback(app.state.ingestor.stop)
         rules = app.state.project_rules
         app.state.repricings = Repricings(databases.store, databases.control, app.state.books, rules)

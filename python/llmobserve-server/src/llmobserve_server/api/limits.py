@@ -24,7 +24,7 @@ class BodyLimits:
 
     Args:
         app: what comes next.
-        max_bytes: largest body of a path; of every other one it is 64 KB.
+        max_bytes: largest body of a path, where `*` may stand for its last part; of every other one it is 64 KB.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        limit = self._max_bytes.get(path, BODY_MAX_BYTES)
+        limit = self._max_bytes.get(path) or self._max_bytes.get(f"{path.rpartition('/')[0]}/*", BODY_MAX_BYTES)
         declared = Headers(scope=scope).get("content-length", "0")
         # The parser has refused lengths that are not numbers.
         if int(declared) > limit:

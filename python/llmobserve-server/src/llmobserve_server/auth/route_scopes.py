@@ -21,6 +21,16 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
         for base in ("", "/api/public/otel", "/api/v1/private/otel", "/otel", "/api/otlp")
         for signal in ("traces", "logs", "metrics")
     },
+    ("POST", "/api/public/scores"): "ingest",
+    ("POST", "/api/public/ingestion"): "ingest",
+    ("GET", "/api/public/projects"): "ingest",
+    ("GET", "/info"): "open",
+    ("POST", "/runs/multipart"): "ingest",
+    ("POST", "/runs/batch"): "ingest",
+    ("POST", "/runs"): "ingest",
+    ("PATCH", "/runs/{run_id}"): "ingest",
+    ("POST", "/feedback"): "ingest",
+    ("POST", "/v1/litellm"): "ingest",
     ("GET", "/sign-in"): "open",
     ("POST", "/api/v1/session"): "open",
     ("DELETE", "/api/v1/session"): "owner",

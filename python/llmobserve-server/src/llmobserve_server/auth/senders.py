@@ -61,11 +61,14 @@ async def sender_access(gate: Gate, headers: Mapping[str, str], address: str | N
 
 
 def _is_program(request: Request) -> bool:
-    """Whether a form of several parts comes from a program: pages can send them, but always as a browser."""
-    content_type = request.headers.get("content-type", "")
+    """Whether a request that pages can make as well, to read or with a form of several parts, comes from a program.
+
+    Pages make them as a browser, which says so.
+    """
     agent = request.headers.get("user-agent", "")
     is_browser = "origin" in request.headers or "sec-fetch-site" in request.headers or agent.startswith("Mozilla/")
-    return content_type.startswith("multipart/form-data") and not is_browser and bool(agent)
+    is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    return bool(agent) and not is_browser and (is_form or request.method == "GET")
 
 
 SenderAccess = Annotated[Access, Depends(require_sender)]

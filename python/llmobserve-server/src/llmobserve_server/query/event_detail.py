@@ -16,6 +16,7 @@ from llmobserve_server.query.scores import facts_of, scores_of
 from llmobserve_server.query.twins import twins_of
 from llmobserve_server.query.window import Scope, as_utc, id_time
 from llmobserve_server.store.protocol import Row, Store
+from llmobserve_server.store.span_target import span_target
 from llmobserve_server.store.tables import contents, events, span_starts
 
 __all__ = ["get_event"]
@@ -37,9 +38,15 @@ def get_event(store: Store, scope: Scope, event_id: str) -> EventDetail:
         _content_row(store, scope, [event_id, *(twin.event_id for twin in merged if twin.has_content)]),
         cost_history=earlier,
         merged=merged,
-        scores=scores_of(store, scope, "event", event_ids),
+        scores=scores_of(store, scope, "event", [*event_ids, *_span_targets(row)]),
         facts=facts_of(store, scope, event_ids),
     )
+
+
+def _span_targets(row: Row) -> list[str]:
+    """What scores call the event whose senders know its span only."""
+    trace_id, span_id = row["trace_id"], row["span_id"]
+    return [span_target(trace_id, span_id)] if trace_id and span_id else []
 
 
 def _content_row(store: Store, scope: Scope, event_ids: Sequence[str]) -> Row | None:

@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from llmobserve.wire import CallEvent, SpanEvent
 from llmobserve.wire.ids import new_event_id
 from llmobserve_server.ingest.batch import BatchRows, dead_letter, place_record
 from llmobserve_server.ingest.checks import SHORT
 from llmobserve_server.ingest.decode import Decoded, Rejected
 from llmobserve_server.ingest.entrance import Arriving
 from llmobserve_server.ingest.otlp.messages import Sender
+from llmobserve_server.ingest.otlp.records import TRANSPORT
 from llmobserve_server.ingest.otlp.unreadable import Unreadable, UnreadableError
 from llmobserve_server.ingest.receipt import receipt_row
 from llmobserve_server.ingest.rows import Arrival
@@ -78,8 +81,9 @@ class Placing:
             self._report(defect)
             batch.reject(position, None, f"it could not be understood: {type(defect).__name__}", shown())
             return
-        before = len(batch.events)
         for number, record in enumerate(records):
+            if self._project is not None:
+                record = _with_project(record, self._project)
             try:
                 place_record(batch, position, record, arrival, self._arriving.pricer, [])
             except Rejected as reason:
@@ -89,9 +93,6 @@ class Placing:
                 # The call itself is kept; what was said in it, or of it, is kept for being looked at.
                 letter = dead_letter(batch, position, record.event_id, str(reason), shown())
                 batch.dead_letters.append(letter)
-        if self._project is not None:
-            for _, row in batch.events[before:]:
-                row["metadata"] = {"project": self._project, **(row["metadata"] or {})}
 
     def finished(self) -> BatchRows:
         """The batch, with a receipt in the name of the process that comes first in it."""
@@ -117,6 +118,13 @@ class Placing:
         return self._arrival
 
 
+def _with_project(record: Decoded, name: str) -> Decoded:
+    if not isinstance(record, (CallEvent, SpanEvent)):
+        return record
+    metadata = {"project": name, **record.context.metadata}
+    return replace(record, context=replace(record.context, metadata=metadata))
+
+
 def _arrival(sender: Sender, arriving: Arriving, received_at: datetime) -> Arrival:
     resource = sender.resource
     service = _short(resource.get("service.name"))
@@ -132,6 +140,8 @@ def _arrival(sender: Sender, arriving: Arriving, received_at: datetime) -> Arriv
             "sdk": _short(sender.scope),
             "sdk_version": _short(sender.scope_version),
             "clock_skew_ms": None,
+            # Spans that are no calls are known by it as well.
+            "transport": TRANSPORT,
         },
     )
 
