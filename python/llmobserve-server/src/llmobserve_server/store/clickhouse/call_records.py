@@ -14,9 +14,9 @@ from llmobserve_server.store.kept_rows import key_of
 from llmobserve_server.store.merging.records import CHANGED, READ, Requests, Times
 from llmobserve_server.store.protocol import Key, Row
 
-__all__ = ["ClickHouseCallRecords"]
+__all__ = ["ClickHouseCallRecords", "decoded"]
 
-_JSON = tuple(READ.index(name) for name in ("borrowed", "usage_flags", "units"))
+_JSON = frozenset({"borrowed", "usage_flags", "units"})
 _SELECT = f"SELECT {', '.join(READ)} FROM events"
 
 
@@ -25,7 +25,10 @@ class ClickHouseCallRecords:
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self._session = session
-        self._clock = clock
+        # The time of the reading, not of the writing: of two collectors that decide about a call at the same time the
+        # later one to read has seen all that the other has, and what it decides is to stay.
+        self._written_us = clock.next()
+        self._changes = 0
 
     def any_others(self, times: Times) -> bool:
         """Whether there is a call that no SDK has seen on the wire."""
@@ -47,9 +50,8 @@ class ClickHouseCallRecords:
         rows: list[Row] = []
         for project, names in by_project(keys).items():
             found = self._values(
-                f"SELECT call_key FROM events WHERE {_among(project, 'call_key', names, times)} GROUP BY call_key "
-                "HAVING countIf(merged_into IS NOT NULL OR borrowed IS NOT NULL) > 0 "
-                "OR (count() > 1 AND countIf(NOT is_exchange) > 0)"
+                f"SELECT DISTINCT call_key FROM events WHERE {_among(project, 'call_key', names, times)} "
+                "AND (NOT is_exchange OR merged_into IS NOT NULL OR borrowed IS NOT NULL)"
             )
             rows += self._rows(_among(project, "call_key", found, times)) if found else []
         return rows
@@ -83,15 +85,15 @@ class ClickHouseCallRecords:
             return
         changed = {key_of(row): {name: row[name] for name in CHANGED} for row in rows}
         whole = stored_rows(self._session, "events", changed.keys())
-        written_us = self._clock.next()
-        block = block_of("events", [{**row, **changed[key]} for key, row in whole.items()], written_us)
-        self._session.insert("events", block, f"merge-{written_us}")
+        block = block_of("events", [{**row, **changed[key]} for key, row in whole.items()], self._written_us)
+        self._changes += 1
+        self._session.insert("events", block, f"merge-{self._written_us}-{self._changes}")
 
     def _values(self, sql: str) -> list[str]:
         return [row[0] for row in self._session.rows(sql)]
 
     def _rows(self, where: str) -> list[Row]:
-        return [_row(values) for values in self._session.rows(f"{_SELECT} WHERE {where}")]
+        return [decoded(READ, values) for values in self._session.rows(f"{_SELECT} WHERE {where}")]
 
 
 def _within(times: Times) -> str:
@@ -102,9 +104,10 @@ def _among(project: str, column: str, values: Sequence[str], times: Times) -> st
     return f"project_id = {literal_text(project)} AND {column} IN {literal_text(values)} AND {_within(times)}"
 
 
-def _row(values: Sequence[Any]) -> Row:
-    row: dict[str, Any] = dict(zip(READ, values, strict=True))
-    for at in _JSON:
-        if values[at] is not None:
-            row[READ[at]] = msgspec.json.decode(values[at])
+def decoded(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """A stored row as merging looks at it."""
+    row: dict[str, Any] = dict(zip(names, values, strict=True))
+    for name in _JSON:
+        if row.get(name) is not None:
+            row[name] = msgspec.json.decode(row[name])
     return row

@@ -81,6 +81,7 @@ CREATE TABLE IF NOT EXISTS {events} {on_cluster} (
     INDEX by_run_id run_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_trace_id trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_call_key call_key TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_request_id request_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_merged_into merged_into TYPE bloom_filter(0.01) GRANULARITY 1
 ) ENGINE = {by_version}
 PARTITION BY toYYYYMM(if(toYear(UUIDv7ToDateTime(toUUIDOrZero(event_id), 'UTC')) BETWEEN 2015 AND 2099, UUIDv7ToDateTime(toUUIDOrZero(event_id), 'UTC'), toDateTime64(0, 3, 'UTC')))
