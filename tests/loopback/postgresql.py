@@ -97,6 +97,11 @@ class Postgresql:
             connection.execute(f'CREATE DATABASE "{database}"'.encode())
         return self.url(database)
 
+    def drop(self, database: str) -> None:
+        """Remove a database, with whoever is connected to it."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'.encode())
+
 
 @contextmanager
 def running_postgresql() -> Generator[Postgresql]:

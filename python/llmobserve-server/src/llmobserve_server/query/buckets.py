@@ -15,11 +15,12 @@ from llmobserve_server.errors import BadRequest
 from llmobserve_server.query.window import Window
 from llmobserve_server.store.constructs import time_bucket
 
-__all__ = ["UNITS", "Unit", "bucket", "bucket_start", "zone"]
+__all__ = ["UNITS", "Unit", "bucket", "bucket_start", "has_whole_hours", "is_utc", "zone"]
 
 Unit = Literal["minute", "hour", "day", "week", "month"]
 UNITS: tuple[str, ...] = get_args(Unit)
 _CLOCK = frozenset(("minute", "hour"))
+_HOUR = timedelta(hours=1)
 
 
 @lru_cache(maxsize=1)
@@ -53,6 +54,19 @@ def bucket_start(moment: datetime, unit: Unit, tz: ZoneInfo) -> datetime:
     if unit in _CLOCK:
         return moment.replace(tzinfo=UTC)
     return moment.replace(tzinfo=tz).astimezone(UTC)
+
+
+def has_whole_hours(tz: ZoneInfo, window: Window) -> bool:
+    """Whether every day of the zone in the window begins with an hour of UTC."""
+    return all(
+        offset % _HOUR == timedelta() and (number == 0 or (moment.minute, moment.second) == (0, 0))
+        for number, (moment, offset) in enumerate(_offsets(tz, window))
+    )
+
+
+def is_utc(tz: ZoneInfo, window: Window) -> bool:
+    """Whether the zone's days are those of UTC in the window."""
+    return all(not offset for _, offset in _offsets(tz, window))
 
 
 def _offset(tz: ZoneInfo, moment: datetime) -> timedelta:

@@ -3,13 +3,13 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Numeric, and_, case, cast, func
+from sqlalchemy import ColumnElement, Numeric, and_, case, cast, func, literal
 
 from llmobserve_server.query.answers import Spend
 from llmobserve_server.query.filter_fields import Columns
 from llmobserve_server.store.protocol import Row
 
-__all__ = ["as_int", "is_charged", "spend_columns", "spend_of", "total_of"]
+__all__ = ["as_int", "is_charged", "records_of", "spend_columns", "spend_of", "total_of"]
 
 _SUM = Numeric(38, 12)
 
@@ -24,8 +24,13 @@ def total_of(amount: ColumnElement[Any], only: ColumnElement[bool]) -> ColumnEle
     return cast(func.sum(case((only, amount), else_=None)), _SUM)
 
 
-def _count(only: ColumnElement[bool]) -> ColumnElement[Any]:
-    return func.sum(case((only, 1), else_=0))
+def records_of(c: Columns) -> ColumnElement[Any]:
+    """How many events a row stands for: one, but for rows of `SummingStore.summed_events`."""
+    return c.n_records if "n_records" in c else literal(1)
+
+
+def _count(c: Columns, only: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.sum(case((only, records_of(c)), else_=0))
 
 
 def spend_columns(c: Columns) -> list[ColumnElement[Any]]:
@@ -35,9 +40,9 @@ def spend_columns(c: Columns) -> list[ColumnElement[Any]]:
     return [
         total_of(c.cost_usd, charged).label("sum_usd"),
         total_of(c.cost_usd, estimated).label("sum_estimated_usd"),
-        _count(charged).label("n_calls"),
-        _count(estimated).label("n_estimated"),
-        _count(and_(charged, c.cost_usd.is_(None))).label("n_unpriced"),
+        _count(c, charged).label("n_calls"),
+        _count(c, estimated).label("n_estimated"),
+        _count(c, and_(charged, c.cost_usd.is_(None))).label("n_unpriced"),
     ]
 
 

@@ -14,9 +14,11 @@ from llmobserve_server.query.buckets import UNITS, Unit, bucket, bucket_start
 from llmobserve_server.query.conditions import where
 from llmobserve_server.query.filter_fields import META_PREFIX, READ_COLUMNS, Columns
 from llmobserve_server.query.filters import Term
-from llmobserve_server.query.spend import as_int, is_charged, spend_columns, spend_of, total_of
+from llmobserve_server.query.spend import as_int, is_charged, records_of, spend_columns, spend_of, total_of
+from llmobserve_server.query.sums import summed
 from llmobserve_server.query.window import Scope, Selection, Window, as_utc, outer_select
 from llmobserve_server.store.constructs import each_tag, json_text, quantile
+from llmobserve_server.store.latency_shape import shape_quantile
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import events
 
@@ -46,6 +48,8 @@ _COLUMNS: Mapping[str, str] = {
     "cost_state": "cost_state",
     "error": "error_type",
 }
+_ALWAYS = frozenset({"type", "billable", "status", "cost_state"})
+"""Columns that every total reads, beside what it adds up."""
 DIMENSIONS = (*_COLUMNS, *UNITS, "tag", "metadata.KEY")
 """What totals can be grouped by."""
 
@@ -116,10 +120,22 @@ def _metadata_key(name: str) -> str | None:
 def _measures(c: Columns) -> list[ColumnElement[Any]]:
     return [
         *spend_columns(c),
-        func.sum(case((c.status == "error", 1), else_=0)).label("n_errors"),
+        _errors(c).label("n_errors"),
         func.sum(c.input_tokens).label("sum_input_tokens"),
         func.sum(c.output_tokens).label("sum_output_tokens"),
         func.sum(c.cache_read_tokens).label("sum_cache_read_tokens"),
+        *_latencies(c),
+    ]
+
+
+def _errors(c: Columns) -> ColumnElement[Any]:
+    return func.sum(case((c.status == "error", records_of(c)), else_=0))
+
+
+def _latencies(c: Columns) -> list[ColumnElement[Any]]:
+    if "duration_shape" in c:
+        return [func.sum(c[name]).label(f"sum_{name}") for name in ("duration_shape", "ttft_shape")]
+    return [
         quantile(c.duration_ms, 0.5).label("duration_p50"),
         quantile(c.duration_ms, 0.95).label("duration_p95"),
         quantile(c.time_to_first_token_ms, 0.5).label("ttft_p50"),
@@ -131,14 +147,34 @@ def _calls(scope: Scope, question: Question, *columns: ColumnElement[Any]) -> Se
 
 
 def _total(store: Store, scope: Scope, question: Question) -> TotalsRow:
-    row = store.fetch(_calls(scope, question, *_measures(events.c)))[0]
-    return _measured(row, {})
+    sums = summed(store, scope, _ALWAYS, question.terms)
+    if sums is None:
+        return _measured(store.fetch(_calls(scope, question, *_measures(events.c)))[0], {})
+    return _measured(store.fetch(_charged(sums, question, *_measures(sums.c)))[0], {})
+
+
+def _charged(sums: Subquery, question: Question, *columns: ColumnElement[Any]) -> Selection:
+    return outer_select(sums, *columns).where(is_charged(sums.c), *where(question.terms, sums.c))
+
+
+def _sums(store: Store, scope: Scope, question: Question) -> Subquery | None:
+    """The events added up by the question's dimensions, where the store has that; the order may need each duration."""
+    names = [name for name in question.group_by if name not in UNITS]
+    if (question.sort or "").endswith("duration") or not set(names) <= set(_COLUMNS):
+        return None
+    units = [name for name in question.group_by if name in UNITS]
+    if len(units) > 1:
+        return None
+    unit = cast("Unit", units[0]) if units else None
+    columns = {*_ALWAYS, *(_COLUMNS[name] for name in names)}
+    return summed(store, scope, columns, question.terms, unit=unit, tz=question.tz)
 
 
 def _groups(store: Store, scope: Scope, window: Window, question: Question) -> list[Row]:
     if not question.group_by:
         return []
-    c: Columns = events.c
+    sums = _sums(store, scope, question)
+    c: Columns = events.c if sums is None else sums.c
     by_tag: Subquery | None = None
     if "tag" in question.group_by:
         columns = [events.c[name] for name in READ_COLUMNS]
@@ -146,7 +182,10 @@ def _groups(store: Store, scope: Scope, window: Window, question: Question) -> l
         c = by_tag.c
     keys = [_dimension(c, name, question, window).label(f"key_{index}") for index, name in enumerate(question.group_by)]
     columns = [*keys, *_measures(c)]
-    calls = _calls(scope, question, *columns) if by_tag is None else outer_select(by_tag, *columns)
+    if sums is not None:
+        calls = _charged(sums, question, *columns)
+    else:
+        calls = _calls(scope, question, *columns) if by_tag is None else outer_select(by_tag, *columns)
     order = _order(c, question, keys)
     return store.fetch(calls.group_by(*keys).order_by(*order).limit(question.limit + 1))
 
@@ -168,16 +207,23 @@ def _order(c: Columns, question: Question, keys: Sequence[ColumnElement[Any]]) -
         ordered = sorted(zip(question.group_by, keys, strict=True), key=lambda pair: pair[0] not in UNITS)
         names = [key for _, key in ordered]
         return [nulls_last(desc(name) if sort.startswith("-") else name.asc()) for name in names]
-    measures: dict[str, ColumnElement[Any]] = {
-        "cost": total_of(c.cost_usd, is_charged(c)),
-        "calls": func.count(),
-        "errors": func.sum(case((c.status == "error", 1), else_=0)),
-        "tokens": func.sum(func.coalesce(c.input_tokens, 0) + func.coalesce(c.output_tokens, 0)),
-        "duration": quantile(c.duration_ms, 0.95),
-    }
-    measure = measures[sort.removeprefix("-")]
+    measure = _sort_measure(c, sort.removeprefix("-"))
     first = desc(measure) if sort.startswith("-") else measure.asc()
     return [nulls_last(first), *[nulls_last(key.asc()) for key in keys]]
+
+
+def _sort_measure(c: Columns, name: str) -> ColumnElement[Any]:
+    match name:
+        case "cost":
+            return total_of(c.cost_usd, is_charged(c))
+        case "calls":
+            return func.sum(records_of(c))
+        case "errors":
+            return _errors(c)
+        case "tokens":
+            return func.sum(func.coalesce(c.input_tokens, 0) + func.coalesce(c.output_tokens, 0))
+        case _:
+            return quantile(c.duration_ms, 0.95)
 
 
 def _row(row: Row, question: Question) -> TotalsRow:
@@ -202,10 +248,17 @@ def _measured(row: Row, keys: dict[str, str | None]) -> TotalsRow:
         input_tokens=_optional(row["sum_input_tokens"]),
         output_tokens=_optional(row["sum_output_tokens"]),
         cache_read_tokens=_optional(row["sum_cache_read_tokens"]),
-        duration_p50_ms=row["duration_p50"],
-        duration_p95_ms=row["duration_p95"],
-        time_to_first_token_p50_ms=row["ttft_p50"],
+        duration_p50_ms=_latency(row, "duration", 0.5),
+        duration_p95_ms=_latency(row, "duration", 0.95),
+        time_to_first_token_p50_ms=_latency(row, "ttft", 0.5),
     )
+
+
+def _latency(row: Row, name: str, fraction: float) -> float | None:
+    shape = f"sum_{name}_shape"
+    if shape not in row:
+        return row[f"{name}_p{round(fraction * 100)}"]
+    return None if row[shape] is None else shape_quantile(int(row[shape]), fraction)
 
 
 def _optional(value: Any) -> int | None:

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection, errors
-from sqlalchemy import Executable
+from sqlalchemy import Executable, Subquery
 
 from llmobserve_server.errors import StoreError, UnstorableRows
 from llmobserve_server.store.postgresql.connection import Address, Readers, connect, explain, is_lost
 from llmobserve_server.store.postgresql.dialect import compile_statement
 from llmobserve_server.store.postgresql.migrate import migrate, pending
 from llmobserve_server.store.postgresql.partitions import Partitions
+from llmobserve_server.store.postgresql.sums.keeper import SumsKeeper
+from llmobserve_server.store.postgresql.sums.source import summed_events
 from llmobserve_server.store.protocol import CostBatch, Row, Slice, StoreSizes, WriteBatch, WriteResult
 
 __all__ = ["PostgresqlStore"]
@@ -54,6 +56,7 @@ class PostgresqlStore:
         self._partitions = Partitions()
         self._owner_pid = 0
         self._kept_up_s: float | None = None
+        self._sums: SumsKeeper | None = None
 
     def pending_migrations(self) -> list[str]:
         """Names of the migrations that `initialize` would apply. Raises StoreError."""
@@ -80,6 +83,8 @@ class PostgresqlStore:
                 raise StoreError(f"Cannot open {self._address}: {explain(error)}") from error
             self._connection = connection
             self._owner_pid = os.getpid()
+            if self._address.with_rollups:
+                self._sums = SumsKeeper(self._address)
 
     def write(self, batch: WriteBatch) -> WriteResult:
         """Store a batch in one durable transaction; ids that exist are ignored. Blocks; call from the writer thread.
@@ -140,6 +145,14 @@ class PostgresqlStore:
             return [dict(zip(names, values, strict=True)) for values in cursor]
 
         return self._read(ask)
+
+    def summed_events(
+        self, project_id: str, start: datetime, end: datetime, columns: Collection[str], *, by_hour: bool
+    ) -> Subquery | None:
+        """Events added up; see `SummingStore`. None with `llmobserve_rollups=off`."""
+        if not self._address.with_rollups:
+            return None
+        return summed_events(project_id, start, end, columns, by_hour=by_hour)
 
     def _read(self, ask: Callable[[Connection[Any]], T]) -> T:
         try:
@@ -209,10 +222,14 @@ class PostgresqlStore:
 
     def after_load(self) -> None:
         """Bring the sums up to date. Raises StoreError."""
-        return
+        if self._sums is not None:
+            self._sums.renew_now()
 
     def close(self) -> None:
         """Close the connections. Idempotent."""
+        sums, self._sums = self._sums, None
+        if sums is not None:
+            sums.close()
         self._readers.close()
         with self._write_lock:
             connection, self._connection, self._owner_pid = self._connection, None, 0

@@ -6,11 +6,11 @@ from typing import Any
 
 from psycopg import Connection
 
-__all__ = ["MIGRATION", "PARTITIONS", "UPKEEP", "lock_key", "lock_projects"]
+__all__ = ["MIGRATION", "PARTITIONS", "SUMS", "lock_key", "lock_projects"]
 
 _OURS = 0x6C6C6D6F
 """First half of the key, so that other programs in the same database are not met."""
-MIGRATION, PARTITIONS, UPKEEP = "migration", "partitions", "upkeep"
+MIGRATION, PARTITIONS, SUMS = "migration", "partitions", "sums"
 
 
 def lock_key(name: str) -> tuple[int, int]:

@@ -1,12 +1,14 @@
 """One batch as one PostgreSQL transaction: insert or ignore, and newer revisions of calls in place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection, errors
 
 from llmobserve_server.store.arrow import to_arrow
 from llmobserve_server.store.kept_rows import REVISED, counted_receipts, newest_by_key
+from llmobserve_server.store.merging import merge_records
+from llmobserve_server.store.postgresql.call_records import PostgresqlCallRecords
 from llmobserve_server.store.postgresql.copying import copy_text, csv_of, csv_of_arrow, stage
 from llmobserve_server.store.postgresql.locks import lock_projects
 from llmobserve_server.store.postgresql.partitions import Partitions
@@ -41,7 +43,7 @@ _OLD_TIMES = f"""
 # Where the time has changed the row moves to the partition of the new one.
 _REVISE = f"""
     WITH older AS (
-        SELECT old.project_id, old.event_id, old.start_time FROM events AS old
+        SELECT old.project_id, old.event_id, old.start_time, old.call_key FROM events AS old
         JOIN event_ids AS ids ON {_SAME.format(one="old", other="ids")} AND old.start_time = ids.start_time
         JOIN incoming_events AS new ON {_SAME.format(one="new", other="ids")}
         WHERE coalesce(old.revision, 0) < new.revision AND old.type = new.type
@@ -58,7 +60,7 @@ _REVISE = f"""
         UPDATE event_ids SET start_time = revised.start_time FROM revised
         WHERE {_SAME.format(one="event_ids", other="revised")} AND event_ids.start_time <> revised.start_time
     )
-    SELECT revised.project_id, revised.event_id, older.start_time
+    SELECT revised.project_id, revised.event_id, older.start_time, older.call_key
     FROM revised JOIN older ON {_SAME.format(one="revised", other="older")}
 """
 
@@ -97,7 +99,7 @@ def _insert_all(
         lock_projects(connection, _projects(keyed))
         for table, text in texts.items():
             copy_text(connection, table, _COLUMNS[table], text)
-        result = WriteResult()
+        result = WriteResult(merged=_merge(connection, keyed, touched, ()))
         _insert_receipts(connection, batch, keyed, result)
         mark(connection, touched)
     return result
@@ -121,9 +123,10 @@ def _insert_new(
             known[table] = frozenset(keyed[table].keys() - set(inserted))
         stored = known.get("events", frozenset())
         touched = Touched.of(row for key, row in keyed["events"].items() if key not in stored)
+        stale: set[Key] = set()
         if any(keyed["events"][key].get("revision") for key in stored):
-            stored = stored - _revise(connection, keyed["events"], touched)
-        result = WriteResult({**known, "events": stored})
+            stored = stored - _revise(connection, keyed["events"], touched, stale)
+        result = WriteResult({**known, "events": stored}, _merge(connection, keyed, touched, stale))
         _insert_receipts(connection, batch, keyed, result)
         mark(connection, touched)
     return result
@@ -137,16 +140,28 @@ def _insert(table: str) -> bytes:
     return f"{insert} ON CONFLICT DO NOTHING RETURNING project_id, event_id".encode()
 
 
-def _revise(connection: Connection[Any], incoming: Mapping[Key, Row], touched: Touched) -> set[Key]:
-    """Replace the facts of stored calls by newer ones; which there were."""
+def _merge(connection: Connection[Any], keyed: _Keyed, touched: Touched, stale: Collection[Key]) -> Mapping[Key, str]:
+    """Leave one charge to each provider call that the events of the batch are about."""
+    events = keyed["events"]
+    if not events:
+        return {}
+    changed = merge_records(PostgresqlCallRecords(connection, touched), list(events.values()), stale)
+    return {key: into for key, into in changed.items() if into is not None and key in events}
+
+
+def _revise(connection: Connection[Any], incoming: Mapping[Key, Row], touched: Touched, stale: set[Key]) -> set[Key]:
+    """Replace the facts of stored calls by newer ones; which there were. Keys that calls lose are added to `stale`."""
     (times,) = connection.execute(_OLD_TIMES.encode()).fetchall()
     if times[0] is None:
         return set()
     revised = connection.execute(_REVISE.encode(), {"first": times[0], "last": times[1]}).fetchall()
-    for project_id, event_id, old_time in revised:
+    for project_id, event_id, old_time, old_key in revised:
+        row = incoming[project_id, event_id]
         touched.add(project_id, old_time)
-        touched.add(project_id, incoming[project_id, event_id]["start_time"])
-    return {(project_id, event_id) for project_id, event_id, _ in revised}
+        touched.add(project_id, row["start_time"])
+        if old_key is not None and row.get("call_key") not in (None, old_key):
+            stale.add((project_id, old_key))
+    return {(project_id, event_id) for project_id, event_id, *_ in revised}
 
 
 def _insert_receipts(connection: Connection[Any], batch: WriteBatch, keyed: _Keyed, result: WriteResult) -> None:

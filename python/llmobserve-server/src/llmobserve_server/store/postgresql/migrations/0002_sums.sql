@@ -57,3 +57,9 @@ CREATE TABLE day_sums (
     ttft_shape numeric
 );
 CREATE INDEX day_sums_start ON day_sums (project_id, dimension, start_time);
+
+-- One call of this duration as a number that can be added up: see store/latency_shape.py.
+CREATE FUNCTION llmobserve_shape(ms double precision) RETURNS numeric LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN ('1e' || 12 * (
+    CASE WHEN ms <= 0 THEN 0 ELSE least(greatest(ceil(ln(ms) / ln(1.15::double precision))::integer + 33, 1), 160) END
+))::numeric;
