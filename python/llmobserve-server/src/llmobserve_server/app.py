@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from llmobserve_server.api import (
+    backup,
     data_health,
     description,
     events,
@@ -51,6 +52,7 @@ from llmobserve_server.auth.gate import Gate
 from llmobserve_server.control.database import ControlDatabase, open_control
 from llmobserve_server.ingest import Ingestor, body
 from llmobserve_server.ingest.foreign.halves import Halves
+from llmobserve_server.jobs.backup import Backups
 from llmobserve_server.jobs.reprice import Repricings
 from llmobserve_server.jobs.retention import Retention
 from llmobserve_server.otlp_grpc import OtlpGrpc
@@ -86,6 +88,7 @@ _API_ROUTERS = (
     reprice.router,
     price_rules.router,
     storage.router,
+    backup.router,
 )
 _PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem, "description": "What is wrong and what to do"}}
 _INGEST_PATHS = (
@@ -121,8 +124,8 @@ def build_app(settings: ServerSettings, databases: Databases | None = None) -> F
     """The whole server as one ASGI application; it closes the databases when it ends.
 
     `databases`: open ones to use; `None` opens them when the application starts. While it runs, `app.state` has
-    `store`, `control`, `books`, `project_rules`, `repricings`, `retention`, `ingestor`, `readers`, `gate` and
-    `live_streams`.
+    `store`, `control`, `books`, `project_rules`, `repricings`, `backups`, `retention`, `ingestor`, `readers`,
+    `gate` and `live_streams`.
     """
     deployment = deployment_of(settings)
     app = FastAPI(
@@ -184,6 +187,7 @@ async def _lifespan(app: FastAPI, settings: ServerSettings, given: Databases | N
         app.state.repricings = Repricings(databases.store, databases.control, app.state.books, rules)
         app.state.repricings.resume()
         stack.callback(app.state.repricings.stop)
+        app.state.backups = Backups(databases.store, databases.control, settings)
         app.state.retention = Retention(databases.store, RetentionRules.of(settings))
         app.state.retention.start()
         stack.callback(app.state.retention.stop)

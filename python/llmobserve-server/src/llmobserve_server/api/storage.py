@@ -16,7 +16,7 @@ from llmobserve_server.store.retention import KINDS, Kind
 if TYPE_CHECKING:
     from llmobserve_server.jobs.retention import Retention
 
-__all__ = ["router"]
+__all__ = ["router", "storage_of"]
 
 router = APIRouter(tags=["storage"])
 
@@ -83,10 +83,11 @@ async def storage(request: Request, access: ReadAccess, store: StoreHere) -> Sto
     A browser session sees all projects, a key its own.
     """
     retention: Retention = request.app.state.retention
-    return await in_reader(request, _storage, store, retention, access.bound_project_id)
+    return await in_reader(request, storage_of, store, retention, access.bound_project_id)
 
 
-def _storage(store: Store, retention: "Retention", project_id: str | None) -> Storage:
+def storage_of(store: Store, retention: "Retention", project_id: str | None) -> Storage:
+    """What a store holds of one project or of all. Raises StoreError."""
     sizes, state = store.sizes(), retention.state()
     now = datetime.now(UTC).replace(tzinfo=None)
     return Storage(

@@ -75,6 +75,7 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/reprice/{job_id}"): "admin",
     ("DELETE", "/api/v1/reprice/{job_id}"): "admin",
     ("GET", "/api/v1/storage"): "read",
+    ("POST", "/api/v1/backup"): "owner",
     ("GET", "/api/v1/live"): "read",
     ("GET", "/{path:path}"): "open",
 }

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -9,14 +10,19 @@ import urllib.request
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from email.message import Message
+from pathlib import Path
 from typing import Any, cast
 
+from llmobserve_server.cli.private_file import new_private_file
 from llmobserve_server.errors import BadRequest, StoreError
 from llmobserve_server.settings import ServerSettings
 
 __all__ = ["Collector", "Refused", "collector_at", "local_collector"]
 
 _TIMEOUT_S = 120
+_DOWNLOAD_TIMEOUT_S = 3600
+"""The first byte of a backup comes when the copy is made."""
 _TRIES = 5
 
 
@@ -61,6 +67,18 @@ class Collector:
             return self._ask("POST", path, query, body, "application/octet-stream")
         return self._ask("POST", path, query, json.dumps(body).encode(), "application/json")
 
+    def download(self, path: str, file: Path) -> Message:
+        """Write the answer of POST to a new file that only its owner may read; the headers."""
+        answer = self._open("POST", path, {}, b"", None, timeout_s=_DOWNLOAD_TIMEOUT_S)
+        try:
+            with answer, new_private_file(file) as written:
+                shutil.copyfileobj(answer, written, 1 << 20)
+        except http.client.HTTPException as error:
+            raise Refused(f"The answer of {self._url} was cut off: {error!r}") from None
+        if file.stat().st_size != int(answer.headers["Content-Length"]):
+            raise Refused(f"The answer of {self._url} was cut off after {file.stat().st_size:,} bytes.")
+        return answer.headers
+
     def sign_in(self, token: str) -> None:
         """Exchange the token of a sign-in link for a session."""
         answer = self._open("POST", "session", {}, json.dumps({"token": token}).encode(), "application/json")
@@ -75,14 +93,21 @@ class Collector:
         return json.loads(text) if text else None
 
     def _open(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes | None, kind: str | None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None,
+        kind: str | None,
+        *,
+        timeout_s: float = _TIMEOUT_S,
     ) -> http.client.HTTPResponse:
         url = f"{self._url}/api/v1/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         headers = self._headers | ({"Content-Type": kind} if kind else {})
         request = urllib.request.Request(url, body, headers, method=method)
         for attempt in range(_TRIES):
             try:
-                return cast("http.client.HTTPResponse", self._opener.open(request, timeout=_TIMEOUT_S))
+                return cast("http.client.HTTPResponse", self._opener.open(request, timeout=timeout_s))
             except urllib.error.HTTPError as error:
                 with error:
                     said = error.read().decode("utf-8", "replace")

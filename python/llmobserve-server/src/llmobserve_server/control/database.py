@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from llmobserve_server.control.models import Organisation, Project
 from llmobserve_server.errors import StoreError
 
-__all__ = ["DEFAULT_PROJECT", "ControlDatabase", "open_control"]
+__all__ = ["DEFAULT_PROJECT", "ControlDatabase", "open_control", "pending_control"]
 
 DEFAULT_PROJECT = "default"
 DEFAULT_ORGANISATION = "default"
@@ -52,6 +52,25 @@ def open_control(url: str) -> ControlDatabase:
     except (SQLAlchemyError, OSError) as error:
         raise StoreError(f"The control database cannot be opened: {error}") from error
     return database
+
+
+def pending_control(url: str) -> list[str]:
+    """Names of the migrations that `open_control` would apply; nothing is changed.
+
+    Raises StoreError: the database cannot be opened.
+    """
+    steps = sorted(path.stem for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and not (parsed.database and Path(parsed.database).exists()):
+            return steps
+        engine = _engine(url)
+        with engine.connect() as connection:
+            present = _revision(connection)
+        engine.dispose()
+    except (ArgumentError, ImportError, SQLAlchemyError, OSError) as error:
+        raise StoreError(f"The control database cannot be opened: {error}") from error
+    return [step for step in steps if present is None or step.partition("_")[0] > present]
 
 
 def _engine(url: str) -> Engine:

@@ -23,7 +23,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 """Name, module with `main(argv) -> int`, help."""
 
-_OF_SERVER = ("serve", "demo", "reprice", "prices")
+_OF_SERVER = ("serve", "demo", "reprice", "prices", "db")
 _USAGE = 2
 
 

@@ -88,7 +88,7 @@ def sums_of(store: Store, chosen: Slice) -> TableSums:
 
 
 def differences(ours: TableSums, theirs: TableSums) -> list[str]:
-    """In what two tables do not agree, as sentences; empty when they do."""
+    """In what two tables do not agree, as sentences; empty when they do. Columns that `ours` has not do not count."""
     found: list[str] = []
     if ours.rows != theirs.rows:
         found.append(f"{ours.rows:,} rows and {theirs.rows:,}")
@@ -99,7 +99,7 @@ def differences(ours: TableSums, theirs: TableSums) -> list[str]:
     ]
     found += [
         f"the sum of {name} is {ours.sums.get(name, Decimal(0)):f} and {theirs.sums.get(name, Decimal(0)):f}"
-        for name in sorted({*ours.sums, *theirs.sums})
+        for name in ours.filled
         if ours.sums.get(name, Decimal(0)) != theirs.sums.get(name, Decimal(0))
     ]
     if (ours.first, ours.last) != (theirs.first, theirs.last):

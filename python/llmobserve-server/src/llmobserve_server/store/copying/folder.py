@@ -84,7 +84,7 @@ class FolderExport:
 
 
 class FolderSource:
-    """Reads such a folder."""
+    """Reads such a folder. `chosen` is what was exported of each table; its `table` does not count."""
 
     def __init__(self, folder: Path) -> None:
         """Raises StoreError when it is none, is not complete, or was written by a newer version."""
@@ -92,6 +92,7 @@ class FolderSource:
         try:
             about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
             written = int(about["version"])
+            self.chosen = Slice("", _given(about["from"]), _given(about["to"]), about["project"])
             self._sums = {table: TableSums.of_json(sums) for table, sums in about["tables"].items()}
         except FileNotFoundError:
             raise StoreError(f"{folder} holds no complete export: it has no {_ABOUT}.") from None
@@ -137,7 +138,7 @@ class FolderSource:
     def _piece(self, table: str, file: Path) -> Piece:
         try:
             start, _, end = file.stem.partition("_")
-            where = Slice(table, _time(start), _time(end))
+            where = Slice(table, _time(start), _time(end), self.chosen.project_id)
             return Piece(where, parquet.read_metadata(file).num_rows)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise StoreError(f"{file} is no part of an export: {error}") from error
@@ -173,6 +174,10 @@ def _name(piece: Piece) -> str:
 
 def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H%M%S.%f")
+
+
+def _given(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _time(text: str) -> datetime:

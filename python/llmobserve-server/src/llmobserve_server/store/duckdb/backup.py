@@ -54,6 +54,9 @@ def copy_to(cursor: duckdb.DuckDBPyConnection, path: Path, target: Path, *, rese
     finally:
         for left in staging.glob(f"{name}*"):
             left.unlink(missing_ok=True)
+        with suppress(OSError):
+            # Another backup may be in it.
+            staging.rmdir()
 
 
 def _check_room(path: Path, staging: Path, reserve_bytes: int) -> None:

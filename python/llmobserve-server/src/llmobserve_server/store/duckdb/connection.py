@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -52,7 +53,8 @@ def open_database(path: Path, *, memory_limit_bytes: int | None, threads: int | 
     except (duckdb.Error, OSError) as error:
         raise StoreError(_explain(path, error)) from error
     # Last, because it cannot be taken back while the file is open: no statement may read or write other files, but
-    # for backups, which are made in a directory of their own.
+    # for backups, which are made in a directory of their own. What is in it is of a process that was killed.
+    shutil.rmtree(staging_of(path), ignore_errors=True)
     connection.execute("SET allowed_directories = [?]", [f"{staging_of(path)}/"])
     connection.execute("SET enable_external_access = false")
     return connection
