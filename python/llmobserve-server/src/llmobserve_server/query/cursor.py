@@ -19,7 +19,7 @@ SortValue = datetime | Decimal | float | int | None
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _MAX_LENGTH = 1000
 _MAX_NUMBER = 2**63
-_KINDS = {"start": "t", "cost": "dn", "duration": "fn", "tokens": "in", "calls": "in"}
+_KINDS = {"start": "t", "last": "t", "cost": "dn", "duration": "fn", "tokens": "in", "calls": "in"}
 """Kinds of value by sort column: t time, d decimal, f float, i whole number, n none."""
 
 

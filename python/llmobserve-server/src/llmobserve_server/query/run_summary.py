@@ -16,7 +16,7 @@ from llmobserve_server.store.constructs import elapsed_ms, end_time
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import events, span_starts
 
-__all__ = ["RunFacts", "any_record", "run_records", "sum_where", "summaries"]
+__all__ = ["RunFacts", "any_record", "most_first", "run_records", "sum_where", "summaries"]
 
 _HINT_SLACK = timedelta(days=1)
 _SILENT = timedelta(hours=6)
@@ -195,7 +195,8 @@ def _add(seen: Any, value: str | None, count: int) -> None:
         seen[value] = seen.get(value, 0) + count
 
 
-def _most_first(seen: Mapping[str, int]) -> list[str]:
+def most_first(seen: Mapping[str, int]) -> list[str]:
+    """The values with the most frequent first, and of equals the first in the alphabet."""
     return sorted(seen, key=lambda value: (-seen[value], value))
 
 
@@ -212,13 +213,13 @@ def _summary(row: Row, kinds: _Kinds) -> RunSummary:
         span_count=as_int(row["n_records"]),
         input_tokens=None if row["sum_input_tokens"] is None else int(row["sum_input_tokens"]),
         output_tokens=None if row["sum_output_tokens"] is None else int(row["sum_output_tokens"]),
-        models=_most_first(kinds.models),
-        providers=_most_first(kinds.providers),
-        agents=_most_first(kinds.agents),
-        customers=_most_first(kinds.customers) or [row["any_customer_id"]] * (row["any_customer_id"] is not None),
+        models=most_first(kinds.models),
+        providers=most_first(kinds.providers),
+        agents=most_first(kinds.agents),
+        customers=most_first(kinds.customers) or [row["any_customer_id"]] * (row["any_customer_id"] is not None),
         session_id=row["only_session_id"],
         user_id=row["only_user_id"],
         environment=row["only_environment"],
         service=row["only_service"],
-        tags=_most_first(kinds.tags),
+        tags=most_first(kinds.tags),
     )
