@@ -761,6 +761,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions
+         * @description Sessions with a record in the time range, each as a whole; `-` in front of a sort key: greatest first.
+         */
+        get: operations["sessions_api_v1_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage": {
         parameters: {
             query?: never;
@@ -2236,6 +2256,53 @@ export interface components {
             unexplained: number;
         };
         /**
+         * SessionList
+         * @description A page of sessions.
+         */
+        SessionList: {
+            /** Next Cursor */
+            next_cursor: string | null;
+            /** Sessions */
+            sessions: components["schemas"]["SessionSummary"][];
+        };
+        /**
+         * SessionSummary
+         * @description A session: the conversation or task that several runs belong to.
+         */
+        SessionSummary: {
+            /** Agents */
+            agents: string[];
+            /** Customers */
+            customers: string[];
+            /** Error Count */
+            error_count: number;
+            /**
+             * First Time
+             * Format: date-time
+             */
+            first_time: string;
+            /** Input Tokens */
+            input_tokens: number | null;
+            /**
+             * Last Time
+             * Format: date-time
+             */
+            last_time: string;
+            /** Models */
+            models: string[];
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Run Count */
+            run_count: number;
+            /** Session Id */
+            session_id: string;
+            spend: components["schemas"]["Spend"];
+            /** Tags */
+            tags: string[];
+            /** Users */
+            users: string[];
+        };
+        /**
          * SignInRequest
          * @description Token of a sign-in link.
          */
@@ -2926,7 +2993,7 @@ export interface operations {
                      *       "attempt": 0,
                      *       "attributes": {},
                      *       "borrowed": [],
-                     *       "clock_skew_ms": 129616228.67,
+                     *       "clock_skew_ms": 129851566.971,
                      *       "content": {
                      *         "input": [
                      *           {
@@ -3000,7 +3067,7 @@ export interface operations {
                      *           "usd": "0.000018"
                      *         }
                      *       ],
-                     *       "received_at": "2026-11-21T22:00:19.228670Z",
+                     *       "received_at": "2026-11-21T22:04:14.566971Z",
                      *       "request_id": "req_71c",
                      *       "request_model": "gpt-4o-mini",
                      *       "response_id": "chatcmpl-9f2",
@@ -3364,7 +3431,7 @@ export interface operations {
                      *       "dead_letters": [
                      *         {
                      *           "fix": "The SDK sends no such records: upgrade it, or mend the program that does (schemas/event.schema.json).",
-                     *           "last_at": "2026-11-21T22:00:19.228670Z",
+                     *           "last_at": "2026-11-21T22:04:14.566971Z",
                      *           "reason": "Object missing required field `kind`",
                      *           "records": 1
                      *         }
@@ -3396,12 +3463,12 @@ export interface operations {
                      *           "calls": null,
                      *           "capture_content": null,
                      *           "environment": "production",
-                     *           "first_seen": "2026-11-21T22:00:19.228670Z",
+                     *           "first_seen": "2026-11-21T22:04:14.566971Z",
                      *           "fix": null,
                      *           "host": null,
                      *           "internal_errors": {},
                      *           "language": null,
-                     *           "last_seen": "2026-11-21T22:00:19.228670Z",
+                     *           "last_seen": "2026-11-21T22:04:14.566971Z",
                      *           "lost": 0,
                      *           "process_id": "0123456789abcdef",
                      *           "records": 5,
@@ -3427,9 +3494,9 @@ export interface operations {
                      *       "skew": {
                      *         "batches": 1,
                      *         "beyond_1_min": 1,
-                     *         "p05_ms": 129616228.67,
-                     *         "p50_ms": 129616228.67,
-                     *         "p95_ms": 129616228.67,
+                     *         "p05_ms": 129851566.971,
+                     *         "p50_ms": 129851566.971,
+                     *         "p95_ms": 129851566.971,
                      *         "process_count": 1,
                      *         "processes": [
                      *           {
@@ -3437,14 +3504,14 @@ export interface operations {
                      *             "fix": "Synchronise the clock of this host (NTP), or its events are shown at the wrong time.",
                      *             "process_id": "0123456789abcdef",
                      *             "service": "support",
-                     *             "skew_ms": 129616228.67
+                     *             "skew_ms": 129851566.971
                      *           }
                      *         ],
                      *         "within_1_min": 0,
                      *         "within_1_s": 0
                      *       },
-                     *       "time_from": "2026-11-20T22:05:30.890991Z",
-                     *       "time_to": "2026-11-21T22:05:30.890991Z",
+                     *       "time_from": "2026-11-20T22:09:17.211958Z",
+                     *       "time_to": "2026-11-21T22:09:17.211958Z",
                      *       "usage": {
                      *         "calls": 0,
                      *         "estimated_calls": 0,
@@ -3508,7 +3575,7 @@ export interface operations {
                      *           "event_id": "refused",
                      *           "position": 4,
                      *           "reason": "Object missing required field `kind`",
-                     *           "received_at": "2026-11-21T22:00:19.228670Z",
+                     *           "received_at": "2026-11-21T22:04:14.566971Z",
                      *           "truncated": false
                      *         }
                      *       ],
@@ -3726,12 +3793,12 @@ export interface operations {
                     /**
                      * @example [
                      *       {
-                     *         "created_at": "2026-11-21T22:00:26.680892Z",
+                     *         "created_at": "2026-11-21T22:04:15.971176Z",
                      *         "expires_at": null,
-                     *         "id": "01a2001f-ff39-7a70-b2d9-db2177b79dcc",
+                     *         "id": "01a20023-7ee3-7e39-9fcd-9a010eb2f72d",
                      *         "last_used_at": null,
                      *         "name": "laptop",
-                     *         "prefix": "llmo_read_sJI5",
+                     *         "prefix": "llmo_read_Fmko",
                      *         "project_id": "default",
                      *         "revoked_at": null,
                      *         "scope": "read"
@@ -3777,12 +3844,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "key": {
-                     *         "created_at": "2026-11-21T22:00:26.680892Z",
+                     *         "created_at": "2026-11-21T22:04:15.971176Z",
                      *         "expires_at": null,
-                     *         "id": "01a2001f-ff39-7a70-b2d9-db2177b79dcc",
+                     *         "id": "01a20023-7ee3-7e39-9fcd-9a010eb2f72d",
                      *         "last_used_at": null,
                      *         "name": "laptop",
-                     *         "prefix": "llmo_read_sJI5",
+                     *         "prefix": "llmo_read_Fmko",
                      *         "project_id": "default",
                      *         "revoked_at": null,
                      *         "scope": "read"
@@ -3888,7 +3955,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "collector_url": "http://127.0.0.1:46501",
+                     *       "collector_url": "http://127.0.0.1:36561",
                      *       "has_events": true,
                      *       "local_mode": true,
                      *       "price_book": "2026-11-21.ef088559dfad",
@@ -3904,7 +3971,7 @@ export interface operations {
                      *           "name": "Webshop"
                      *         }
                      *       ],
-                     *       "server_time": "2026-11-21T22:00:29.885955Z",
+                     *       "server_time": "2026-11-21T22:04:16.629046Z",
                      *       "store": "duckdb",
                      *       "version": "1.0.0"
                      *     }
@@ -3950,12 +4017,12 @@ export interface operations {
                      *       "rules": [
                      *         {
                      *           "above_input_tokens": null,
-                     *           "created_at": "2026-11-21T22:00:27.621302Z",
-                     *           "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "created_at": "2026-11-21T22:04:16.116753Z",
+                     *           "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *           "dimensions": {},
-                     *           "ended_at": "2026-11-21T22:00:27.706953Z",
-                     *           "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
-                     *           "id": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *           "ended_at": "2026-11-21T22:04:16.126268Z",
+                     *           "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *           "id": "01a20023-7f79-718c-a7e5-f55ca890aba4",
                      *           "kind": "discount",
                      *           "model": null,
                      *           "note": "contract of 2026, signed",
@@ -3963,39 +4030,39 @@ export interface operations {
                      *           "provider": "openai",
                      *           "rates": [],
                      *           "replaced_by": null,
-                     *           "replaces": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *           "replaces": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
                      *           "state": "ended",
-                     *           "stops_at": "2026-11-21T22:00:27.701417Z",
-                     *           "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-031a-72b7-b5d5-1b9a8410c314)",
+                     *           "stops_at": "2026-11-21T22:04:16.125267Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f79-718c-a7e5-f55ca890aba4)",
                      *           "to_model": null,
                      *           "to_provider": null,
                      *           "units": null,
-                     *           "valid_from": "2026-11-21T22:00:27.621302Z",
+                     *           "valid_from": "2026-11-21T22:04:16.116753Z",
                      *           "valid_to": null
                      *         },
                      *         {
                      *           "above_input_tokens": null,
-                     *           "created_at": "2026-11-21T22:00:27.555763Z",
-                     *           "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "created_at": "2026-11-21T22:04:16.090361Z",
+                     *           "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *           "dimensions": {},
-                     *           "ended_at": "2026-11-21T22:00:27.647001Z",
-                     *           "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
-                     *           "id": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *           "ended_at": "2026-11-21T22:04:16.119902Z",
+                     *           "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *           "id": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
                      *           "kind": "discount",
                      *           "model": null,
                      *           "note": "contract of 2026",
                      *           "percent": "10",
                      *           "provider": "openai",
                      *           "rates": [],
-                     *           "replaced_by": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *           "replaced_by": "01a20023-7f79-718c-a7e5-f55ca890aba4",
                      *           "replaces": null,
                      *           "state": "ended",
-                     *           "stops_at": "2026-11-21T22:00:27.621302Z",
-                     *           "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-02b6-763f-babb-7c1e09635e97)",
+                     *           "stops_at": "2026-11-21T22:04:16.116753Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f5e-7670-b9a4-1c5842a7154c)",
                      *           "to_model": null,
                      *           "to_provider": null,
                      *           "units": null,
-                     *           "valid_from": "2026-11-21T22:00:27.555763Z",
+                     *           "valid_from": "2026-11-21T22:04:16.090361Z",
                      *           "valid_to": null
                      *         }
                      *       ]
@@ -4040,12 +4107,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "above_input_tokens": null,
-                     *       "created_at": "2026-11-21T22:00:27.555763Z",
-                     *       "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "created_at": "2026-11-21T22:04:16.090361Z",
+                     *       "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *       "dimensions": {},
                      *       "ended_at": null,
                      *       "ended_by": null,
-                     *       "id": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *       "id": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
                      *       "kind": "discount",
                      *       "model": null,
                      *       "note": "contract of 2026",
@@ -4056,11 +4123,11 @@ export interface operations {
                      *       "replaces": null,
                      *       "state": "in_force",
                      *       "stops_at": null,
-                     *       "text": "project discount of 10 % (rule 01a20020-02b6-763f-babb-7c1e09635e97)",
+                     *       "text": "project discount of 10 % (rule 01a20023-7f5e-7670-b9a4-1c5842a7154c)",
                      *       "to_model": null,
                      *       "to_provider": null,
                      *       "units": null,
-                     *       "valid_from": "2026-11-21T22:00:27.555763Z",
+                     *       "valid_from": "2026-11-21T22:04:16.090361Z",
                      *       "valid_to": null
                      *     }
                      */
@@ -4110,8 +4177,8 @@ export interface operations {
                      *       "before_usd": "0.0000282",
                      *       "calls": 1,
                      *       "examined": 1,
-                     *       "time_from": "2026-10-22T22:05:27.485360Z",
-                     *       "time_to": "2026-11-21T22:05:27.485360Z",
+                     *       "time_from": "2026-10-22T22:09:16.063461Z",
+                     *       "time_to": "2026-11-21T22:09:16.063461Z",
                      *       "truncated": false
                      *     }
                      */
@@ -4156,12 +4223,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "above_input_tokens": null,
-                     *       "created_at": "2026-11-21T22:00:27.621302Z",
-                     *       "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "created_at": "2026-11-21T22:04:16.116753Z",
+                     *       "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *       "dimensions": {},
                      *       "ended_at": null,
                      *       "ended_by": null,
-                     *       "id": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *       "id": "01a20023-7f79-718c-a7e5-f55ca890aba4",
                      *       "kind": "discount",
                      *       "model": null,
                      *       "note": "contract of 2026, signed",
@@ -4169,14 +4236,14 @@ export interface operations {
                      *       "provider": "openai",
                      *       "rates": [],
                      *       "replaced_by": null,
-                     *       "replaces": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *       "replaces": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
                      *       "state": "in_force",
                      *       "stops_at": null,
-                     *       "text": "project discount of 10 % (rule 01a20020-031a-72b7-b5d5-1b9a8410c314)",
+                     *       "text": "project discount of 10 % (rule 01a20023-7f79-718c-a7e5-f55ca890aba4)",
                      *       "to_model": null,
                      *       "to_provider": null,
                      *       "units": null,
-                     *       "valid_from": "2026-11-21T22:00:27.621302Z",
+                     *       "valid_from": "2026-11-21T22:04:16.116753Z",
                      *       "valid_to": null
                      *     }
                      */
@@ -4221,12 +4288,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "above_input_tokens": null,
-                     *       "created_at": "2026-11-21T22:00:27.621302Z",
-                     *       "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "created_at": "2026-11-21T22:04:16.116753Z",
+                     *       "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *       "dimensions": {},
-                     *       "ended_at": "2026-11-21T22:00:27.706953Z",
-                     *       "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
-                     *       "id": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *       "ended_at": "2026-11-21T22:04:16.126268Z",
+                     *       "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *       "id": "01a20023-7f79-718c-a7e5-f55ca890aba4",
                      *       "kind": "discount",
                      *       "model": null,
                      *       "note": "contract of 2026, signed",
@@ -4234,14 +4301,14 @@ export interface operations {
                      *       "provider": "openai",
                      *       "rates": [],
                      *       "replaced_by": null,
-                     *       "replaces": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *       "replaces": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
                      *       "state": "ended",
-                     *       "stops_at": "2026-11-21T22:00:27.701417Z",
-                     *       "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-031a-72b7-b5d5-1b9a8410c314)",
+                     *       "stops_at": "2026-11-21T22:04:16.125267Z",
+                     *       "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f79-718c-a7e5-f55ca890aba4)",
                      *       "to_model": null,
                      *       "to_provider": null,
                      *       "units": null,
-                     *       "valid_from": "2026-11-21T22:00:27.621302Z",
+                     *       "valid_from": "2026-11-21T22:04:16.116753Z",
                      *       "valid_to": null
                      *     }
                      */
@@ -4498,12 +4565,12 @@ export interface operations {
                      *       "rules": [
                      *         {
                      *           "above_input_tokens": null,
-                     *           "created_at": "2026-11-21T22:00:27.621302Z",
-                     *           "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "created_at": "2026-11-21T22:04:16.116753Z",
+                     *           "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *           "dimensions": {},
-                     *           "ended_at": "2026-11-21T22:00:27.706953Z",
-                     *           "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
-                     *           "id": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *           "ended_at": "2026-11-21T22:04:16.126268Z",
+                     *           "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *           "id": "01a20023-7f79-718c-a7e5-f55ca890aba4",
                      *           "kind": "discount",
                      *           "model": null,
                      *           "note": "contract of 2026, signed",
@@ -4511,39 +4578,39 @@ export interface operations {
                      *           "provider": "openai",
                      *           "rates": [],
                      *           "replaced_by": null,
-                     *           "replaces": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *           "replaces": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
                      *           "state": "ended",
-                     *           "stops_at": "2026-11-21T22:00:27.701417Z",
-                     *           "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-031a-72b7-b5d5-1b9a8410c314)",
+                     *           "stops_at": "2026-11-21T22:04:16.125267Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f79-718c-a7e5-f55ca890aba4)",
                      *           "to_model": null,
                      *           "to_provider": null,
                      *           "units": null,
-                     *           "valid_from": "2026-11-21T22:00:27.621302Z",
+                     *           "valid_from": "2026-11-21T22:04:16.116753Z",
                      *           "valid_to": null
                      *         },
                      *         {
                      *           "above_input_tokens": null,
-                     *           "created_at": "2026-11-21T22:00:27.555763Z",
-                     *           "created_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *           "created_at": "2026-11-21T22:04:16.090361Z",
+                     *           "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *           "dimensions": {},
-                     *           "ended_at": "2026-11-21T22:00:27.647001Z",
-                     *           "ended_by": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
-                     *           "id": "01a20020-02b6-763f-babb-7c1e09635e97",
+                     *           "ended_at": "2026-11-21T22:04:16.119902Z",
+                     *           "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *           "id": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
                      *           "kind": "discount",
                      *           "model": null,
                      *           "note": "contract of 2026",
                      *           "percent": "10",
                      *           "provider": "openai",
                      *           "rates": [],
-                     *           "replaced_by": "01a20020-031a-72b7-b5d5-1b9a8410c314",
+                     *           "replaced_by": "01a20023-7f79-718c-a7e5-f55ca890aba4",
                      *           "replaces": null,
                      *           "state": "ended",
-                     *           "stops_at": "2026-11-21T22:00:27.621302Z",
-                     *           "text": "project discount of 10 % until 2026-11-21 22:00:27 UTC (rule 01a20020-02b6-763f-babb-7c1e09635e97)",
+                     *           "stops_at": "2026-11-21T22:04:16.116753Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f5e-7670-b9a4-1c5842a7154c)",
                      *           "to_model": null,
                      *           "to_provider": null,
                      *           "units": null,
-                     *           "valid_from": "2026-11-21T22:00:27.555763Z",
+                     *           "valid_from": "2026-11-21T22:04:16.090361Z",
                      *           "valid_to": null
                      *         }
                      *       ]
@@ -4761,10 +4828,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "actor": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "actor": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *       "calls_done": 0,
                      *       "calls_found": 1,
-                     *       "created_at": "2026-11-21T22:00:27.744634Z",
+                     *       "created_at": "2026-11-21T22:04:16.129973Z",
                      *       "dry_run": true,
                      *       "error": null,
                      *       "filter": {
@@ -4775,7 +4842,7 @@ export interface operations {
                      *         "time_to": null
                      *       },
                      *       "finished_at": null,
-                     *       "id": "01a20020-0360-72aa-9aca-2f1de069bbc2",
+                     *       "id": "01a20023-7f81-71a0-bf43-1580a7c573c4",
                      *       "price_book": "2026-11-21.ef088559dfad",
                      *       "project_id": "default",
                      *       "rows": [],
@@ -4831,10 +4898,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "actor": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "actor": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *       "calls_done": 1,
                      *       "calls_found": 1,
-                     *       "created_at": "2026-11-21T22:00:27.744634Z",
+                     *       "created_at": "2026-11-21T22:04:16.129973Z",
                      *       "dry_run": true,
                      *       "error": "It was stopped. What it had applied stays; asking again does the rest.",
                      *       "filter": {
@@ -4844,8 +4911,8 @@ export interface operations {
                      *         "time_from": null,
                      *         "time_to": null
                      *       },
-                     *       "finished_at": "2026-11-21T22:00:27.844692Z",
-                     *       "id": "01a20020-0360-72aa-9aca-2f1de069bbc2",
+                     *       "finished_at": "2026-11-21T22:04:16.151295Z",
+                     *       "id": "01a20023-7f81-71a0-bf43-1580a7c573c4",
                      *       "price_book": "2026-11-21.ef088559dfad",
                      *       "project_id": "default",
                      *       "rows": [
@@ -4922,10 +4989,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "actor": "session:01a2001f-fed1-7b89-a1f2-5d7b6512e8a6",
+                     *       "actor": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
                      *       "calls_done": 1,
                      *       "calls_found": 1,
-                     *       "created_at": "2026-11-21T22:00:27.744634Z",
+                     *       "created_at": "2026-11-21T22:04:16.129973Z",
                      *       "dry_run": true,
                      *       "error": "It was stopped. What it had applied stays; asking again does the rest.",
                      *       "filter": {
@@ -4935,8 +5002,8 @@ export interface operations {
                      *         "time_from": null,
                      *         "time_to": null
                      *       },
-                     *       "finished_at": "2026-11-21T22:00:27.844692Z",
-                     *       "id": "01a20020-0360-72aa-9aca-2f1de069bbc2",
+                     *       "finished_at": "2026-11-21T22:04:16.151295Z",
+                     *       "id": "01a20023-7f81-71a0-bf43-1580a7c573c4",
                      *       "price_book": "2026-11-21.ef088559dfad",
                      *       "project_id": "default",
                      *       "rows": [
@@ -5223,7 +5290,7 @@ export interface operations {
                      *           "label": null,
                      *           "name": "helpful",
                      *           "run_id": null,
-                     *           "said_at": "2026-11-21T22:00:26.239070Z",
+                     *           "said_at": "2026-11-21T22:04:15.926069Z",
                      *           "score_id": "score-1",
                      *           "session_id": null,
                      *           "source": "user",
@@ -5393,7 +5460,7 @@ export interface operations {
                      *           "label": null,
                      *           "name": "helpful",
                      *           "run_id": null,
-                     *           "said_at": "2026-11-21T22:00:26.239070Z",
+                     *           "said_at": "2026-11-21T22:04:15.926069Z",
                      *           "score_id": "score-1",
                      *           "session_id": null,
                      *           "source": "user",
@@ -5461,7 +5528,7 @@ export interface operations {
                      *           "label": null,
                      *           "name": "helpful",
                      *           "run_id": null,
-                     *           "said_at": "2026-11-21T22:00:26.239070Z",
+                     *           "said_at": "2026-11-21T22:04:15.926069Z",
                      *           "score_id": "score-1",
                      *           "session_id": null,
                      *           "source": "user",
@@ -5583,6 +5650,83 @@ export interface operations {
             };
         };
     };
+    sessions_api_v1_sessions_get: {
+        parameters: {
+            query?: {
+                sort?: "last" | "-last" | "cost" | "-cost" | "calls" | "-calls";
+                cursor?: string | null;
+                limit?: number;
+                /** @description Filter, as `model:gpt-5* cost:>0.01 -status:error`. */
+                q?: string;
+                /** @description Start, ISO 8601; default: 24 hours before the end. */
+                from?: string | null;
+                /** @description End (exclusive), ISO 8601; default: now. */
+                to?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "next_cursor": null,
+                     *       "sessions": [
+                     *         {
+                     *           "agents": [
+                     *             "triage"
+                     *           ],
+                     *           "customers": [
+                     *             "acme"
+                     *           ],
+                     *           "error_count": 0,
+                     *           "first_time": "2026-11-20T10:00:00Z",
+                     *           "input_tokens": 100,
+                     *           "last_time": "2026-11-20T10:00:01Z",
+                     *           "models": [
+                     *             "gpt-4o-mini"
+                     *           ],
+                     *           "output_tokens": 30,
+                     *           "run_count": 1,
+                     *           "session_id": "s-17",
+                     *           "spend": {
+                     *             "calls": 1,
+                     *             "cost_usd": "0.0000282",
+                     *             "estimated_calls": 0,
+                     *             "estimated_usd": "0",
+                     *             "unpriced_calls": 0
+                     *           },
+                     *           "tags": [
+                     *             "beta"
+                     *           ],
+                     *           "users": []
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     storage_api_v1_storage_get: {
         parameters: {
             query?: {
@@ -5603,14 +5747,14 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "disk_free_bytes": 67840966656,
+                     *       "disk_free_bytes": 67837554688,
                      *       "engine": "duckdb",
                      *       "last_error": null,
                      *       "last_run": null,
-                     *       "next_run": "2026-11-21T22:02:18.441901Z",
+                     *       "next_run": "2026-11-21T22:06:14.398002Z",
                      *       "retention": [
                      *         {
-                     *           "deleted_before": "2026-08-23T22:00:32.506493Z",
+                     *           "deleted_before": "2026-08-23T22:04:18.404383Z",
                      *           "kept_days": 90,
                      *           "kind": "contents",
                      *           "rows_due": 0,
@@ -5632,7 +5776,7 @@ export interface operations {
                      *           ]
                      *         },
                      *         {
-                     *           "deleted_before": "2026-10-22T22:00:32.506493Z",
+                     *           "deleted_before": "2026-10-22T22:04:18.404383Z",
                      *           "kept_days": 30,
                      *           "kind": "dead_letters",
                      *           "rows_due": 0,
@@ -5644,10 +5788,10 @@ export interface operations {
                      *       ],
                      *       "tables": [
                      *         {
-                     *           "bytes": 262144,
+                     *           "bytes": 0,
                      *           "projects": [
                      *             {
-                     *               "bytes": 262144,
+                     *               "bytes": 0,
                      *               "newest": "2026-11-20T10:00:01Z",
                      *               "oldest": "2026-11-20T10:00:00Z",
                      *               "project_id": "default",
@@ -5664,12 +5808,12 @@ export interface operations {
                      *           "table": "span_starts"
                      *         },
                      *         {
-                     *           "bytes": 262144,
+                     *           "bytes": 0,
                      *           "projects": [
                      *             {
-                     *               "bytes": 262144,
-                     *               "newest": "2026-11-21T22:00:19.228670Z",
-                     *               "oldest": "2026-11-21T22:00:19.228670Z",
+                     *               "bytes": 0,
+                     *               "newest": "2026-11-21T22:04:14.566971Z",
+                     *               "oldest": "2026-11-21T22:04:14.566971Z",
                      *               "project_id": "default",
                      *               "rows": 1
                      *             }
@@ -5678,7 +5822,7 @@ export interface operations {
                      *           "table": "contents"
                      *         }
                      *       ],
-                     *       "total_bytes": 2895872
+                     *       "total_bytes": 30049
                      *     }
                      */
                     "application/json": components["schemas"]["Storage"];

@@ -34,6 +34,7 @@ from llmobserve_server.api import (
     runs,
     scores,
     session,
+    sessions,
     static,
     storage,
     totals,
@@ -78,6 +79,7 @@ _API_ROUTERS = (
     # Before the events, one of which would have the id `provider-stats`.
     insights.router,
     events.router,
+    sessions.router,
     scores.router,
     totals.router,
     fields.router,

@@ -52,6 +52,7 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/insights/provider"): "read",
     ("GET", "/api/v1/dashboard/customers"): "read",
     ("GET", "/api/v1/dashboard/stats"): "read",
+    ("GET", "/api/v1/sessions"): "read",
     ("GET", "/api/v1/scores"): "read",
     ("POST", "/api/v1/scores"): "ingest",
     ("GET", "/api/v1/totals"): "read",
