@@ -63,6 +63,10 @@ def test_a_body_compressed_twice_is_undone_once() -> None:
         (gzip.compress(TEXT)[:-8] + bytes(8), "gzip"),
         (b"plain text", "zstd"),
         (zstandard.compress(TEXT)[:-3] + b"xyz", "zstd"),
+        (zstandard.compress(TEXT)[:-1], "zstd"),
+        (zstandard.compress(TEXT)[:40], "zstd"),
+        (zstandard.compress(TEXT) + b"more", "zstd"),
+        (b"", "zstd"),
     ],
 )
 def test_damaged_bodies_are_bad_requests(body: bytes, encoding: str) -> None:

@@ -12,6 +12,8 @@ __all__ = ["BodyLimits", "read_body"]
 
 _MB = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
+_ZSTD_SLICE_BYTES = 256
+"""A block of zstd takes at least four bytes and gives at most 128 KB."""
 _RATIO_FREE_BYTES = _MB
 _MAX_RATIO = 200
 _MAX_WINDOW_BYTES = 8 * _MB
@@ -74,7 +76,14 @@ def _gunzip(body: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(body: bytes) -> Iterator[bytes]:
-    # A body that was cut off ends early here without an error; its JSON is then incomplete and refused.
-    reader = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).stream_reader(body)
-    while chunk := reader.read(_CHUNK_BYTES):
-        yield chunk
+    # In small slices: one of them gives at most 8 MB, so that the caps are seen in time.
+    stream = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()
+    for at in range(0, len(body), _ZSTD_SLICE_BYTES):
+        if stream.eof:
+            raise zstandard.ZstdError("there is more after its end")
+        yield stream.decompress(body[at : at + _ZSTD_SLICE_BYTES])
+    # What is cut off between two spans is still a message of protobuf, and would be taken for all of it.
+    if not stream.eof:
+        raise zstandard.ZstdError("it ends too early")
+    if stream.unused_data:
+        raise zstandard.ZstdError("there is more after its end")
