@@ -60,6 +60,8 @@ class Reading:
     """Usage of this span is the sum of calls below it."""
     is_carrier: bool = False
     """The span is a second record of a call, and only brings its usage."""
+    took_ms: float | None = None
+    """Of a carrier: how long the stream took that ended with it."""
 
     provider: str | None = None
     request_model: str | None = None

@@ -33,6 +33,8 @@ def records_of(span: OtlpSpan, reading: Reading) -> list[Decoded]:
     duration_ms = (span.end_ns - start_ns) / 1e6 if span.end_ns else None
     if reading.is_call:
         context = _context(span, reading, span.span_id, span.parent_span_id)
+        if reading.is_carrier and reading.took_ms:
+            start_ns, duration_ms = start_ns - int(reading.took_ms * 1e6), reading.took_ms
         records: list[Decoded] = [_call(span, reading, event_id, start_ns // 1000, duration_ms, context)]
     else:
         context = _context(span, reading, span.span_id, span.parent_span_id)

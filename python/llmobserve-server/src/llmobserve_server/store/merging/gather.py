@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
+from llmobserve_server.store.merging.carriers import STREAM_APART, is_part_of_stream
 from llmobserve_server.store.merging.charges import NEAR
 from llmobserve_server.store.merging.facts import AGGREGATE, TOLD, TRACED, Call, call_of
 from llmobserve_server.store.merging.groups import SLACK, START_APART
@@ -84,6 +85,22 @@ class Gathered:
                     self.traces[key[0], row["trace_id"]].append(row)
         return fresh
 
+    def follow_streams(self) -> None:
+        """Read the records of the same scopes that bring the usage of a stream found so far, or wait for it."""
+        seeds = list(self.calls.values())
+        for _ in range(_MOST_ROUNDS):
+            known = set(self.calls)
+            lots: defaultdict[str | None, list[Call]] = defaultdict(list)
+            for seed in filter(is_part_of_stream, seeds):
+                lots[seed.row["sdk"]].append(seed)
+            for sdk, lot in lots.items():
+                found = self._near(lot, STREAM_APART, no_id=True)
+                parts = [row for row in found if row["sdk"] == sdk and is_part_of_stream(call_of(row))]
+                self.follow(parts)
+            seeds = [call for key, call in self.calls.items() if key not in known]
+            if not seeds:
+                return
+
     def follow_near(self, new: Iterable[Row]) -> None:
         """Read the calls that only the time may join with new ones, or with what was found so far."""
         unseen = [call_of(row) for row in new if row["type"] == "call" and _key(row) not in self.calls]
@@ -104,15 +121,17 @@ class Gathered:
             lots[seed.row["sdk"], seed.response_key is not None].append(seed)
         plausible: list[Row] = []
         for (sdk, has_id), lot in lots.items():
-            found = self._records.near(
-                {seed.row["project_id"] for seed in lot},
-                {seed.row["provider"] for seed in lot if seed.row["provider"]},
-                (min(seed.start for seed in lot) - START_APART, max(seed.start for seed in lot) + START_APART),
-                no_id=has_id,
-                not_by=sdk,
-            )
-            plausible += _going_on(lot, found)
+            plausible += _going_on(lot, self._near(lot, START_APART, no_id=has_id, not_by=sdk))
         return plausible
+
+    def _near(self, lot: Sequence[Call], apart: timedelta, *, no_id: bool, not_by: str | None = None) -> Sequence[Row]:
+        return self._records.near(
+            {seed.row["project_id"] for seed in lot},
+            {seed.row["provider"] for seed in lot if seed.row["provider"]},
+            (min(seed.start for seed in lot) - apart, max(seed.end for seed in lot) + apart),
+            no_id=no_id,
+            not_by=not_by,
+        )
 
 
 def times_of(rows: Iterable[Row]) -> Times:

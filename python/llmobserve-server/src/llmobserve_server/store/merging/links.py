@@ -1,6 +1,6 @@
-"""Which records of one trace tell of the same call: an outer span and the call inside it, a span and what follows it.
+"""Which records of one trace tell of the same call, and which only sum up others.
 
-The rules (a) and (c) of docs/decisions: frameworks, provider SDKs and instrumentations each make a span of one call.
+A framework, an instrumentation and the SDK of a provider each make a span of one call, one inside the other.
 """
 
 from collections import defaultdict
@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from llmobserve_server.store.merging.facts import AGGREGATE, CARRIER, TOLD, TRACED, Call
+from llmobserve_server.store.merging.facts import AGGREGATE, TOLD, TRACED, Call
 from llmobserve_server.store.merging.traces import Trace
 
 __all__ = ["Links", "links_of"]
@@ -37,7 +37,6 @@ def links_of(trace: Trace, calls: Mapping[str, Call], links: Links) -> None:
     if len(plain) > 1:
         _link_same_span(plain, links)
         _link_nested(trace, found, links)
-        _link_carriers(plain, links)
     if len(plain) < sum(call is not None for call in found):
         _charge_sums(trace, found, links)
 
@@ -107,32 +106,6 @@ def _most_alike(outer: Call, inside: Sequence[Call]) -> Call:
         return is_named, not inner.is_failed, inner.is_known, inner.end, inner.event_id
 
     return max(inside, key=likeness)
-
-
-def _link_carriers(plain: Sequence[Call], links: Links) -> None:
-    """What a stream consumed comes on a later record of its scope: it belongs to the last one that is still open."""
-    carriers = [call for call in plain if CARRIER in call.flags]
-    if not carriers:
-        return
-    taken: set[str] = set()
-    for carrier in sorted(carriers, key=lambda call: (call.start, call.event_id)):
-        open_calls = [
-            call
-            for call in plain
-            if call.source == carrier.source
-            and call.event_id not in taken
-            and call.start <= carrier.start
-            and not (CARRIER in call.flags or call.row["units"] or call.is_failed)
-            and call.row["kind"] == carrier.row["kind"]
-            and call.row["request_model"] == carrier.row["request_model"]
-        ]
-        if open_calls:
-            is_sibling = carrier.row["parent_span_id"]
-            call = max(
-                open_calls, key=lambda call: (call.row["parent_span_id"] == is_sibling, call.start, call.event_id)
-            )
-            taken.add(call.event_id)
-            links.pairs.append((call, carrier))
 
 
 def _charge_sums(trace: Trace, found: Sequence[Call | None], links: Links) -> None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from llmobserve_server.store.merging.carriers import carrier_pairs
 from llmobserve_server.store.merging.charges import NEAR, Decision, decide
 from llmobserve_server.store.merging.context import contexts_of
 from llmobserve_server.store.merging.facts import BY_TIME, OTLP, borrowed_list, is_otlp, own_flags, own_values
@@ -16,7 +17,7 @@ from llmobserve_server.store.protocol import Key, Row
 
 __all__ = ["merge_records"]
 
-_BLANK: Row = dict.fromkeys([*FACTS, "billable", "merged_into", "borrowed"])
+_LOOKED_AT = (*FACTS, "billable", "merged_into", "borrowed")
 
 
 def merge_records(records: CallRecords, new: Sequence[Row], stale: Collection[Key] = ()) -> dict[Key, str | None]:
@@ -45,10 +46,11 @@ def _merge(records: CallRecords, new: Sequence[Row], stale: Collection[Key]) -> 
     first, last = times_of(new)
     if not (stale or any(map(_is_other, new)) or records.any_others((first - NEAR, last + NEAR))):
         return {}
-    new = [{**_BLANK, **row} for row in new]
+    new = [{name: row.get(name) for name in _LOOKED_AT} for row in new]
     gathered = Gathered(records)
     gathered.follow(new, stale)
     touched = {event_id for _, event_id in gathered.rows} | {row["event_id"] for row in new}
+    gathered.follow_streams()
     gathered.follow_near(new)
     stored = gathered.rows
     changed = {key: row for key, row in _wanted(gathered, touched).items() if _differs(stored[key], row)}
@@ -58,10 +60,10 @@ def _merge(records: CallRecords, new: Sequence[Row], stale: Collection[Key]) -> 
 
 def _is_other(row: Row) -> bool:
     """A record that is not one of the SDK's own."""
-    return row.get("transport") == OTLP or (row["type"] == "call" and not row["is_exchange"])
+    return row.get("transport") == OTLP or (row["type"] == "call" and row.get("is_exchange") is False)
 
 
-def _wanted(gathered: Gathered, touched: Collection[str]) -> dict[Key, dict[str, Any]]:
+def _wanted(gathered: Gathered, touched: set[str]) -> dict[Key, dict[str, Any]]:
     """The columns of `CHANGED` of each record that the decision is about."""
     rows = {event_id: row for (_, event_id), row in gathered.rows.items()}
     calls = {call.event_id: call for call in gathered.calls.values()}
@@ -71,7 +73,8 @@ def _wanted(gathered: Gathered, touched: Collection[str]) -> dict[Key, dict[str,
         contexts.update(contexts_of(tree))
         links_of(tree, calls, links)
     contexts.update({event_id: own_values(row) for event_id, row in rows.items() if event_id not in contexts})
-    groups = by_time(groups_of(list(calls.values()), links.pairs), touched)
+    pairs = links.pairs + carrier_pairs(calls.values(), touched)
+    groups = by_time(groups_of(list(calls.values()), pairs), touched)
     bare = _bare(trees, groups, contexts)
     decisions = {decision.call.event_id: decision for group in groups for decision in decide(group, contexts, bare)}
     decisions.update(

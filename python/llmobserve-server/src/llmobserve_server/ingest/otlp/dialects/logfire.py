@@ -8,7 +8,7 @@ from llmobserve_server.ingest.otlp.dialects.base import Dialect, Found
 from llmobserve_server.ingest.otlp.dialects.otel_genai import OTEL_GENAI, refine_genai
 from llmobserve_server.ingest.otlp.messages import OtlpSpan
 from llmobserve_server.ingest.otlp.reading import Reading
-from llmobserve_server.ingest.otlp.values import text
+from llmobserve_server.ingest.otlp.values import number, text
 
 __all__ = ["LOGFIRE"]
 
@@ -19,6 +19,8 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
         if found.get("span_type") == "log":
             reading.is_carrier = True
             reading.stream = True
+            took_s = number(found.get("took_s"))
+            reading.took_ms = None if took_s is None else took_s * 1000
     elif reading.kind == "agent":
         reading.input = reading.input or found.get("all_messages")
         reading.output = reading.output or found.get("final_result")
@@ -32,6 +34,7 @@ LOGFIRE = Dialect(
         **OTEL_GENAI.keys,
         "name": ("logfire.msg",),
         "span_type": ("logfire.span_type",),
+        "took_s": ("duration",),
         "usage_raw": ("gen_ai.usage.raw",),
         "cost_usd": ("operation.cost",),
         "tokens.cache_write_1h": ("gen_ai.usage.details.ephemeral_1h_input_tokens",),
