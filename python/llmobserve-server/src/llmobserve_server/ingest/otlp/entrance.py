@@ -3,6 +3,7 @@
 from llmobserve_server.ingest.decode import Decoded
 from llmobserve_server.ingest.otlp.dialects.base import read_span
 from llmobserve_server.ingest.otlp.dialects.registry import form_of
+from llmobserve_server.ingest.otlp.logs import records_of_log
 from llmobserve_server.ingest.otlp.messages import OtlpLog, OtlpPoint, OtlpSpan
 from llmobserve_server.ingest.otlp.records import records_of
 
@@ -16,11 +17,14 @@ def span_records(span: OtlpSpan) -> list[Decoded]:
 
 def log_records(log: OtlpLog) -> list[Decoded]:
     """The records of a log record; none for one that says nothing about calls, which is not kept."""
-    del log
-    return []
+    return records_of_log(log)
 
 
 def point_records(point: OtlpPoint) -> list[Decoded]:
-    """The records of a data point: none. Metrics sum up what spans and logs say one by one, and are never charged."""
+    """The records of a data point: none.
+
+    Metrics sum up what spans and logs say one by one: charged as well they would be charged twice. The receipt of the
+    request counts them.
+    """
     del point
     return []

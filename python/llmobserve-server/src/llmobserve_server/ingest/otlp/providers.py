@@ -113,6 +113,7 @@ _BEGINNINGS: tuple[tuple[str, str], ...] = (
 )
 """Beginnings of model names that only their makers give. Weights that many hosts serve (Llama, Qwen) name none."""
 _MODELS = (
+    (re.compile(r"claude-[^@/]+@\d+"), "google_vertex"),
     (
         re.compile(rf"(?:(?:[a-z]{{2,6}}|us-gov)\.)?(?:{'|'.join(_BEDROCK_PUBLISHERS.split())})\.[a-z0-9].*"),
         "aws_bedrock",

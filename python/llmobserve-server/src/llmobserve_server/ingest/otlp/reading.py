@@ -93,6 +93,8 @@ class Reading:
     output: Any = None
 
     run_id: str | None = None
+    run_name: str | None = None
+    """Only where it is not the name of the outermost span."""
     session_id: str | None = None
     user_id: str | None = None
     customer_id: str | None = None

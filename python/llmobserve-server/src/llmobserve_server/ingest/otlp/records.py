@@ -26,10 +26,13 @@ _CANCELLED = ("CancelledError", "AbortError", "KeyboardInterrupt", "GeneratorExi
 _SECTIONS = frozenset(("agent", "workflow", "tool", "chain", "step", "retriever", "guardrail", "evaluator", "mcp"))
 
 
-def records_of(span: OtlpSpan, reading: Reading) -> list[Decoded]:
-    """The records of a span, in the order in which they are to be stored."""
+def records_of(span: OtlpSpan, reading: Reading, part: str = "") -> list[Decoded]:
+    """The records of a span, in the order in which they are to be stored.
+
+    `part` tells what is read as a span from the span at the same place.
+    """
     start_ns = span.start_ns or span.end_ns
-    event_id = event_id_of_span(start_ns, span.trace_id, span.span_id)
+    event_id = event_id_of_span(start_ns, span.trace_id, span.span_id, part)
     duration_ms = (span.end_ns - start_ns) / 1e6 if span.end_ns else None
     if reading.is_call:
         context = _context(span, reading, span.span_id, span.parent_span_id)
@@ -132,14 +135,14 @@ def _error(reading: Reading) -> ErrorInfo | None:
 def _context(span: OtlpSpan, reading: Reading, span_id: str, parent_span_id: str | None) -> Context:
     resource = span.sender.resource
     return Context(
-        run_id=reading.run_id or span.trace_id,
-        run_name=(reading.section or reading.name) if span.parent_span_id is None else None,
+        run_id=reading.run_id or span.trace_id or None,
+        run_name=reading.run_name or ((reading.section or reading.name) if span.parent_span_id is None else None),
         session_id=reading.session_id or _text(resource, "session.id"),
         user_id=reading.user_id or _text(resource, "user.id"),
         customer_id=reading.customer_id or _text(resource, "llmobserve.customer_id"),
-        trace_id=span.trace_id,
+        trace_id=span.trace_id or None,
         span_id=span_id,
-        parent_span_id=parent_span_id,
+        parent_span_id=parent_span_id or None,
         section_path=_path(reading),
         tags=reading.tags,
         metadata=reading.metadata,

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from llmobserve_server.ingest.otlp.dialects.anthropic_sdk import ANTHROPIC_SDK
 from llmobserve_server.ingest.otlp.dialects.base import Compiled, Dialect, compiled
+from llmobserve_server.ingest.otlp.dialects.claude_code import CLAUDE_CODE
 from llmobserve_server.ingest.otlp.dialects.google_adk import GOOGLE_ADK
 from llmobserve_server.ingest.otlp.dialects.langfuse import LANGFUSE
 from llmobserve_server.ingest.otlp.dialects.langsmith import LANGSMITH
@@ -33,7 +34,8 @@ _MARKS: tuple[tuple[str, Dialect], ...] = (
 )
 """Attributes that only one dialect writes, in the order in which they decide."""
 _SCOPES: tuple[tuple[str, Dialect], ...] = (
-    ("com.anthropic.sdk.", ANTHROPIC_SDK),
+    ("com.anthropic.claude_code", CLAUDE_CODE),
+    ("com.anthropic.", ANTHROPIC_SDK),
     ("gcp.vertex.agent", GOOGLE_ADK),
     ("gen_ai", VERCEL_GENAI),
     ("litellm", LITELLM),
