@@ -15,11 +15,10 @@ try:
     from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 except ImportError as error:
     raise StoreError(
-        "ClickHouse needs a library that is not installed: pip install 'llmobserve-server[clickhouse]', and for "
-        f"chdb: URLs 'llmobserve-server[chdb]' ({error})."
+        f"ClickHouse needs a library that is not installed: pip install 'llmobserve-server[clickhouse]' ({error})."
     ) from error
 
-__all__ = ["CLUSTER_SETTINGS", "SETTINGS", "Connections", "Session", "explained"]
+__all__ = ["CLUSTER_SETTINGS", "SETTINGS", "ClickHouseError", "Connections", "Session", "explained"]
 
 SETTINGS: dict[str, Any] = {
     # A row that was written again is read once, as it is now. All versions of a row are in one partition.
@@ -220,6 +219,10 @@ def _engine_limits(memory_limit_bytes: int | None) -> dict[str, Any]:
 def _reaching(address: Address) -> Generator[None]:
     try:
         yield
+    except ImportError as error:
+        raise StoreError(
+            f"chDB is a library that is not installed: pip install 'llmobserve-server[chdb]' ({error})."
+        ) from error
     except (ClickHouseError, OSError) as error:
         text = str(error).strip().splitlines()[0][:400] if str(error).strip() else type(error).__name__
         raise StoreError(f"Cannot open the store {address.shown}: {text}") from error

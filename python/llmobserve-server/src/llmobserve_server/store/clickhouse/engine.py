@@ -10,13 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from sqlalchemy import Executable
 
 from llmobserve_server.errors import StoreError, UnstorableRows
 from llmobserve_server.store.clickhouse.address import Address
 from llmobserve_server.store.clickhouse.clock import Clock
-from llmobserve_server.store.clickhouse.connections import Connections, Session, explained
+from llmobserve_server.store.clickhouse.connections import ClickHouseError, Connections, Session, explained
 from llmobserve_server.store.clickhouse.dialect import compile_statement
 from llmobserve_server.store.clickhouse.layout import Layout
 from llmobserve_server.store.clickhouse.migrate import migrate, pending
