@@ -12,11 +12,12 @@ from llmobserve_server.errors import NotFound
 from llmobserve_server.query.answers import ContentBody, CostLine, EventDetail
 from llmobserve_server.query.cost_history import earlier_costs
 from llmobserve_server.query.events import event_row
+from llmobserve_server.query.pieces import content_of_pieces
 from llmobserve_server.query.scores import facts_of, scores_of
 from llmobserve_server.query.twins import twins_of
 from llmobserve_server.query.window import Scope, as_utc, id_time
 from llmobserve_server.store.protocol import Row, Store
-from llmobserve_server.store.span_target import span_target
+from llmobserve_server.store.span_target import answer_target, span_target
 from llmobserve_server.store.tables import contents, events, span_starts
 
 __all__ = ["get_event"]
@@ -33,9 +34,10 @@ def get_event(store: Store, scope: Scope, event_id: str) -> EventDetail:
     earlier = earlier_costs(store, scope, row, _line) if row["type"] == "call" else []
     merged = twins_of(store, scope, row)
     event_ids = [event_id, *(twin.event_id for twin in merged)]
+    said_in = [event_id, *(twin.event_id for twin in merged if twin.has_content)]
     return _detail(
         row,
-        _content_row(store, scope, [event_id, *(twin.event_id for twin in merged if twin.has_content)]),
+        _content_row(store, scope, said_in) or content_of_pieces(store, scope, row),
         cost_history=earlier,
         merged=merged,
         scores=scores_of(store, scope, "event", [*event_ids, *_span_targets(row)]),
@@ -44,9 +46,10 @@ def get_event(store: Store, scope: Scope, event_id: str) -> EventDetail:
 
 
 def _span_targets(row: Row) -> list[str]:
-    """What scores call the event whose senders know its span only."""
-    trace_id, span_id = row["trace_id"], row["span_id"]
-    return [span_target(trace_id, span_id)] if trace_id and span_id else []
+    """What scores call the event whose senders know its span, or the id of its answer, only."""
+    trace_id, span_id, response_id = row["trace_id"], row["span_id"], row["response_id"]
+    targets = [span_target(trace_id, span_id)] if trace_id and span_id else []
+    return [*targets, answer_target(response_id)] if response_id else targets
 
 
 def _content_row(store: Store, scope: Scope, event_ids: Sequence[str]) -> Row | None:

@@ -7,7 +7,7 @@ A run in the list is always described as a whole, also where a part of it lies o
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, asc, case, desc, func, nulls_last
+from sqlalchemy import ColumnElement, asc, case, desc, func, nulls_last, or_
 
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.query import cursor as cursors
@@ -68,7 +68,7 @@ def _page(
         outer_select(records, c.run_id, value)
         .where(c.run_id.is_not(None))
         .group_by(c.run_id)
-        .having(*[_having(term, c, run) for term in terms])
+        .having(_says_something(c), *[_having(term, c, run) for term in terms])
         .subquery("runs")
     )
     descending = sort.startswith("-")
@@ -78,6 +78,11 @@ def _page(
         statement = statement.where(cursors.after(groups.c.sort_value, groups.c.run_id, before, descending=descending))
     order = (nulls_last(direction(groups.c.sort_value)), direction(groups.c.run_id))
     return store.fetch(statement.order_by(*order).limit(count))
+
+
+def _says_something(c: Columns) -> ColumnElement[bool]:
+    """False for a trace with nothing in it but spans of other libraries (web requests, databases): it is no run."""
+    return any_record(or_(c.type == "call", c.kind != "other")) == 1
 
 
 def _sort_value(c: Columns, run: RunFacts, name: str) -> ColumnElement[Any]:
