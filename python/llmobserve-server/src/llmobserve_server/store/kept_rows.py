@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from llmobserve_server.store.blocks import keys_of
 from llmobserve_server.store.protocol import Key, Row, WriteBatch, WriteResult
 
 __all__ = ["REVISED", "counted_receipts", "key_of", "newest_by_key"]
@@ -27,9 +28,12 @@ def key_of(row: Row) -> Key:
 
 def newest_by_key(rows: Sequence[Row]) -> dict[Key, Row]:
     """One row a key: the first one of the highest revision."""
-    kept: dict[Key, Row] = {}
-    for row in rows:
-        key = key_of(row)
+    keys = keys_of(rows)
+    kept: dict[Key, Row] = dict(zip(keys, rows, strict=True))
+    if len(kept) == len(keys):
+        return kept
+    kept.clear()
+    for key, row in zip(keys, rows, strict=True):
         other = kept.get(key)
         if other is None or (row.get("revision") or 0) > (other.get("revision") or 0):
             kept[key] = row

@@ -7,7 +7,7 @@ import duckdb
 
 from llmobserve_server.errors import StoreError
 
-__all__ = ["migrate", "pending"]
+__all__ = ["migrate", "migration_steps", "pending"]
 
 _PACKAGE = "llmobserve_server.store.duckdb"
 _TABLE = """
@@ -21,7 +21,7 @@ _IS_THERE = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_migrations
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
 
-def _steps() -> list[tuple[int, str, str]]:
+def migration_steps() -> list[tuple[int, str, str]]:
     """All migrations of this version in order: number, name, SQL."""
     steps: list[tuple[int, str, str]] = []
     for entry in resources.files(_PACKAGE).joinpath("migrations").iterdir():
@@ -47,12 +47,12 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: str) -> None:
 def pending(connection: duckdb.DuckDBPyConnection | None, path: str) -> list[str]:
     """Names of the migrations that the file lacks; `None` for a file that is not there yet. Raises StoreError."""
     if connection is None or not connection.execute(_IS_THERE).fetchall():
-        return [f"{version:04}_{name}" for version, name, _ in _steps()]
+        return [f"{version:04}_{name}" for version, name, _ in migration_steps()]
     return [f"{version:04}_{name}" for version, name, _ in _missing(connection, path)]
 
 
 def _missing(connection: duckdb.DuckDBPyConnection, path: str) -> list[tuple[int, str, str]]:
-    steps = _steps()
+    steps = migration_steps()
     applied = {row[0] for row in connection.execute("SELECT version FROM schema_migrations").fetchall()}
     known = steps[-1][0]
     if applied and max(applied) > known:

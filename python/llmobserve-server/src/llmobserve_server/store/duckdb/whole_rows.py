@@ -15,6 +15,11 @@ from llmobserve_server.store.tables import TIME_COLUMNS, metadata
 __all__ = ["delete_older", "insert_rows", "read_slice", "table_bytes"]
 
 _PIECE_ROWS = 20_000
+_NEW = """
+    WHERE NOT EXISTS (SELECT 1 FROM {table} AS old
+                      WHERE old.event_id = new.event_id AND old.project_id = new.project_id)
+    QUALIFY row_number() OVER (PARTITION BY new.project_id, new.event_id) = 1
+"""
 _VARIANT_COLUMNS = frozenset({"metadata", "attributes"})
 # pyarrow is a compiled module without stubs.
 pa: Any = pyarrow
@@ -45,12 +50,13 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Any) ->
     """Insert and commit rows as they are, but for ids that are stored; how many there were. Raises duckdb.Error."""
     names = [column.name for column in metadata.tables[table].columns]
     values = ", ".join(f"CAST(CAST({name} AS JSON) AS VARIANT)" if name in _VARIANT_COLUMNS else name for name in names)
-    ignoring = "OR IGNORE " if table in (*KEYED_TABLES, "reprice_log") else ""
+    ignoring = "OR IGNORE " if table == "reprice_log" else ""
+    new = _NEW.format(table=table) if table in KEYED_TABLES else ""
     connection.register("loaded_rows", rows)
     try:
         with transaction(connection):
             ((inserted,),) = connection.execute(
-                f"INSERT {ignoring}INTO {table} ({', '.join(names)}) SELECT {values} FROM loaded_rows"
+                f"INSERT {ignoring}INTO {table} ({', '.join(names)}) SELECT {values} FROM loaded_rows AS new {new}"
             ).fetchall()
     finally:
         connection.unregister("loaded_rows")

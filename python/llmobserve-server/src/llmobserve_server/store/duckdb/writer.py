@@ -1,13 +1,16 @@
 """One batch as one DuckDB transaction: insert or ignore, and newer revisions of calls in place."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import duckdb
 
 from llmobserve_server.store.arrow import to_arrow
-from llmobserve_server.store.duckdb.twins import Suspects, merge_twins, revised_keys
+from llmobserve_server.store.duckdb.call_records import DuckDBCallRecords, stale_keys
+from llmobserve_server.store.duckdb.known_ids import known_keys
 from llmobserve_server.store.kept_rows import REVISED, counted_receipts, newest_by_key
+from llmobserve_server.store.merging import merge_records
 from llmobserve_server.store.protocol import Key, Row, WriteBatch, WriteResult
 from llmobserve_server.store.tables import (
     contents,
@@ -66,18 +69,20 @@ def write_batch(connection: duckdb.DuckDBPyConnection, batch: WriteBatch) -> Wri
     Raises duckdb.Error, or ValueError, TypeError or OverflowError for a value that does not fit its column.
     """
     keyed = {table: newest_by_key(rows) for table, rows in batch.keyed().items()}
-    incoming: dict[str, Sequence[Row]] = {table: list(rows.values()) for table, rows in keyed.items()}
+    incoming: dict[str, Sequence[Row]] = {
+        # As they came where all are kept: they may be columns already.
+        table: rows if len(rows) == len(keyed[table]) else list(keyed[table].values())
+        for table, rows in batch.keyed().items()
+    }
     incoming["dead_letters"] = batch.dead_letters
     incoming["losses"] = batch.losses
     incoming["process_reports"] = batch.process_reports
-    views = {table: to_arrow(table, rows) for table, rows in incoming.items() if rows}
+    views: dict[str, Any] = {table: to_arrow(table, rows) for table, rows in incoming.items() if rows}
     for name, view in views.items():
         connection.register(f"incoming_{name}", view)
     try:
-        try:
-            return _insert_all(connection, batch, keyed, views)
-        except duckdb.ConstraintException:
-            return _insert_new(connection, batch, keyed, views)
+        with transaction(connection):
+            return _write(connection, batch, keyed, views)
     finally:
         for name in views:
             connection.unregister(f"incoming_{name}")
@@ -86,43 +91,45 @@ def write_batch(connection: duckdb.DuckDBPyConnection, batch: WriteBatch) -> Wri
 _Keyed = Mapping[str, Mapping[Key, Row]]
 
 
-def _insert_all(
-    connection: duckdb.DuckDBPyConnection, batch: WriteBatch, keyed: _Keyed, views: Iterable[str]
+def _write(
+    connection: duckdb.DuckDBPyConnection, batch: WriteBatch, keyed: _Keyed, views: Mapping[str, Any]
 ) -> WriteResult:
-    """The usual case, in which every id is new: a plain insert takes half the time of one that ignores conflicts."""
-    with transaction(connection):
-        for table in views:
-            connection.execute(f"INSERT {_INTO[table]}")
-        result = WriteResult(merged=_merge(connection, keyed, {}))
-        _insert_receipts(connection, batch, keyed, result)
-    return result
-
-
-def _merge(connection: duckdb.DuckDBPyConnection, keyed: _Keyed, revised: Suspects) -> Mapping[Key, str]:
-    """Leave one charge to each provider call that the events of the batch are about."""
-    return merge_twins(connection, list(keyed["events"].values()), revised) if keyed["events"] else {}
-
-
-def _insert_new(
-    connection: duckdb.DuckDBPyConnection, batch: WriteBatch, keyed: _Keyed, views: Iterable[str]
-) -> WriteResult:
-    """Some ids were stored before: those stay as they are, but for newer revisions."""
+    """Ids that were stored before stay as they are, but for newer revisions."""
     known: dict[str, frozenset[Key]] = {}
-    with transaction(connection):
-        for table in views:
-            if table not in keyed:
-                connection.execute(f"INSERT {_INTO[table]}")
-                continue
-            inserted = _keys(connection, f"INSERT OR IGNORE {_INTO[table]} RETURNING project_id, event_id")
-            known[table] = frozenset(keyed[table].keys() - set(inserted))
-        stored = known.get("events", frozenset())
-        revised: Suspects = {}
-        if any(keyed["events"][key].get("revision") for key in stored):
-            revised = revised_keys(connection)
-            stored = stored.difference(_keys(connection, _UPDATE))
-        result = WriteResult({**known, "events": stored}, _merge(connection, keyed, revised))
-        _insert_receipts(connection, batch, keyed, result)
+    for table, view in views.items():
+        if table in keyed:
+            known[table] = known_keys(connection, table, keyed[table])
+        if not known.get(table):
+            connection.execute(f"INSERT {_INTO[table]}")
+        elif len(known[table]) < len(keyed[table]):
+            _insert_others(connection, table, view, keyed[table], known[table])
+    stored = known.get("events", frozenset())
+    stale: list[Key] = []
+    if any(keyed["events"][key].get("revision") for key in stored):
+        stale = stale_keys(connection)
+        stored = stored.difference(connection.execute(_UPDATE).fetchall())
+    result = WriteResult({**known, "events": stored}, _merge(connection, keyed["events"], stale))
+    _insert_receipts(connection, batch, keyed, result)
     return result
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, events: Mapping[Key, Row], stale: Sequence[Key]) -> Mapping[Key, str]:
+    """Leave one charge to each provider call that the events of the batch are about."""
+    if not events:
+        return {}
+    changed = merge_records(DuckDBCallRecords(connection), list(events.values()), stale)
+    return {key: winner for key, winner in changed.items() if winner is not None and key in events}
+
+
+def _insert_others(
+    connection: duckdb.DuckDBPyConnection, table: str, view: Any, keyed: Mapping[Key, Row], known: frozenset[Key]
+) -> None:
+    new = view.take([place for place, key in enumerate(keyed) if key not in known])
+    connection.register("new_rows", new)
+    try:
+        connection.execute(f"INSERT {_INTO[table].replace(f'incoming_{table}', 'new_rows')}")
+    finally:
+        connection.unregister("new_rows")
 
 
 def _insert_receipts(
@@ -155,7 +162,3 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
         raise
-
-
-def _keys(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Key]:
-    return connection.execute(sql).fetchall()
