@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 from llmobserve_server.api.deps import in_reader
 from llmobserve_server.auth import Access, require_monitor
 from llmobserve_server.errors import StoreError
-from llmobserve_server.store.protocol import Store
+from llmobserve_server.ingest import Ingestor
+from llmobserve_server.store.protocol import Store, StoreSizes
 
 __all__ = ["router"]
 
@@ -27,13 +28,15 @@ async def health() -> JSONResponse:
 
 @router.api_route("/ready", methods=["GET", "HEAD"])
 async def ready(request: Request) -> JSONResponse:
-    """The store answers: 200, else 503."""
+    """A batch would be taken now: 200. The store does not answer or cannot be written to, or too much waits: 503."""
+    ingestor: Ingestor = request.app.state.ingestor
+    ingestor.check_room()
     try:
         await in_reader(request, _ask_store, request.app.state.store)
     except StoreError as error:
         # Anybody may ask this, and the reason names files.
         _log.warning("not ready: %s", error.message)
-        raise StoreError("The store does not answer. The log of the server says why.") from error
+        raise StoreError("The store takes no events now. The log of the server says why.") from error
     return JSONResponse({"status": "ready"})
 
 
@@ -45,9 +48,20 @@ async def metrics(request: Request, _access: Annotated[Access, Depends(require_m
 
     from llmobserve_server.api.metrics import new_registry
 
-    registry = new_registry(request.app.state.ingestor)
+    state = request.app.state
+    sizes = await in_reader(request, _sizes, state.store)
+    registry = new_registry(state.ingestor, sizes, state.retention, state.backups)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _ask_store(store: Store) -> None:
     store.fetch(select(literal(1).label("one")))
+    store.check_writable()
+
+
+def _sizes(store: Store) -> StoreSizes | None:
+    try:
+        return store.sizes()
+    except StoreError as error:
+        _log.warning("the size of the store is not known: %s", error.message)
+        return None

@@ -12,6 +12,7 @@ import typer
 
 from llmobserve_server.cli.fail import fail
 from llmobserve_server.cli.listen import bind
+from llmobserve_server.cli.port_owner import process_on
 from llmobserve_server.errors import ServerError
 from llmobserve_server.settings import ServerSettings, SettingError, load_settings
 
@@ -46,7 +47,11 @@ def serve(
 ) -> None:
     """Start the collector, its API and the dashboard."""
     if workers != 1:
-        fail("serve", "One process owns the store, so there is no --workers. It uses several threads by itself.")
+        fail(
+            "serve",
+            "There is no --workers: one process owns the store, and uses several threads by itself. With PostgreSQL or "
+            "ClickHouse start several collectors on ports or machines of their own, behind one proxy.",
+        )
     try:
         settings = load_settings(
             host=host, port=port, data_dir=data_dir.expanduser().absolute() if data_dir else None, db=db
@@ -123,9 +128,11 @@ def _bind(settings: ServerSettings) -> socket.socket:
         return bind(settings.host, settings.port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
+            owner = process_on(settings.port)
+            by = "" if owner is None else f" by process {owner[0]} ({owner[1]})"
             fail(
                 "serve",
-                f"Port {settings.port} is in use. Stop what listens there, or choose another: --port 0 takes any.",
+                f"Port {settings.port} is in use{by}. Stop what listens there, or choose another: --port 0 takes any.",
             )
         fail("serve", f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}.")
 

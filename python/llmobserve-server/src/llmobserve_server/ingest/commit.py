@@ -40,8 +40,8 @@ class Submission:
 
 Published = Callable[[Sequence[Row]], None]
 """Takes the rows that were new in a transaction."""
-Measured = Callable[[float, int], None]
-"""Takes the seconds and the rows of a transaction."""
+Measured = Callable[[float, int, int], None]
+"""Takes the seconds and the rows of a transaction, and how many calls of it another record is charged for."""
 
 
 class Committer:
@@ -125,7 +125,8 @@ class Committer:
                     self._store_group([each])
                 return
             result = store_in_parts(self._store, group[0].rows)
-        self._measured(time.perf_counter() - started, sum(len(each.rows) for each in group))
+        rows = sum(len(each.rows) for each in group)
+        self._measured(time.perf_counter() - started, rows, len(result.merged))
         self._finish(group, result)
 
     def _finish(self, group: list[Submission], result: WriteResult) -> None:

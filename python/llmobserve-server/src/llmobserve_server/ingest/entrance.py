@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from llmobserve_server.estimates import Estimator
 from llmobserve_server.ingest.batch import BatchRows, batch_rows
 from llmobserve_server.ingest.envelope import open_envelope
 from llmobserve_server.pricing import Pricer
 
-__all__ = ["Arriving", "Entrance", "native_batch"]
+__all__ = ["Arriving", "Entrance", "name_of", "native_batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ class Arriving:
 
 Entrance = Callable[[bytes, Arriving], BatchRows]
 """Reads a body on a decoding thread. Raises BadRequest for what is no batch at all."""
+
+
+def name_of(entrance: Entrance) -> str:
+    """`native`, `otlp` or `foreign`: by the part of this package that its function is in."""
+    function = entrance.func if isinstance(entrance, partial) else entrance
+    part = function.__module__.removeprefix(f"{__package__}.").partition(".")[0]
+    return "native" if part == "entrance" else part
 
 
 def native_batch(text: bytes, arriving: Arriving) -> BatchRows:

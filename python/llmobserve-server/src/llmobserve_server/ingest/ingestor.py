@@ -14,19 +14,21 @@ from llmobserve_server.ingest.batch import BatchRows, attached_rows
 from llmobserve_server.ingest.body import BodyLimits, read_body
 from llmobserve_server.ingest.checks import MAX_QUANTITY
 from llmobserve_server.ingest.commit import Committer, Submission
-from llmobserve_server.ingest.entrance import Arriving, Entrance, native_batch
+from llmobserve_server.ingest.entrance import Arriving, Entrance, name_of, native_batch
 from llmobserve_server.ingest.feed import Feed, Subscription
 from llmobserve_server.pricing import Books, Pricer, pricer_of
 from llmobserve_server.settings import ServerSettings
 from llmobserve_server.store.protocol import Store
 
-__all__ = ["IngestStats", "Ingestor"]
+__all__ = ["OUTCOMES", "IngestStats", "Ingestor"]
 
 _MB = 1024 * 1024
 _DECODERS = 2
 _KEPT_LATENCIES = 512
 _MAX_REASONS = 64
 _ATTACHED_BYTES = 1024
+OUTCOMES = ("accepted", "duplicates", "rejected")
+"""What becomes of a record: names of the counts of an answer."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,8 @@ class IngestStats:
     commits: int = 0
     committed_rows: int = 0
     commit_seconds: float = 0.0
+    merged: int = 0
+    """Records of calls that another record is charged for."""
     recent_commit_seconds: list[float] = field(default_factory=list[float])
     """Of the last transactions, oldest first."""
     waiting_batches: int = 0
@@ -54,6 +58,8 @@ class IngestStats:
     last_commit_us: int | None = None
     dropped_by_senders: Counter[str] = field(default_factory=Counter[str])
     """What senders say they lost before sending, by reason."""
+    by_entrance: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    """Records by the way they came in and what became of them: accepted, duplicates, rejected."""
 
 
 class Ingestor:
@@ -129,7 +135,7 @@ class Ingestor:
         except ServerError as error:
             self._failed(error)
             raise
-        self._counted(answer)
+        self._counted(answer, name_of(entrance))
         return answer
 
     async def attach(self, record: ScoreRecord | FactRecord, *, project_id: str) -> BatchAnswer:
@@ -151,7 +157,7 @@ class Ingestor:
         answer = await asyncio.wrap_future(submission.done)
         if answer.rejected:
             raise BadRequest(answer.verdicts[0].message or "It cannot be stored.")
-        self._counted(answer)
+        self._counted(answer, "score")
         return answer
 
     def subscribe(self, project_id: str) -> Subscription:
@@ -165,8 +171,18 @@ class Ingestor:
                 self._stats,
                 recent_commit_seconds=list(self._stats.recent_commit_seconds),
                 dropped_by_senders=Counter(self._stats.dropped_by_senders),
+                by_entrance=Counter(self._stats.by_entrance),
                 watchers=len(self._feed),
             )
+
+    def check_room(self) -> None:
+        """Raise Overloaded when the next batch would be sent away, without counting it as such."""
+        with self._lock:
+            if (
+                self._stats.waiting_batches >= self._max_waiting_batches
+                or self._stats.waiting_bytes >= self._max_waiting_bytes
+            ):
+                raise Overloaded("Too many batches are waiting to be stored.", retry_after_s=2)
 
     def hold(self, size_bytes: int, *, batches: int) -> None:
         """Count what waits. Raises Overloaded when that would be too much."""
@@ -199,22 +215,24 @@ class Ingestor:
             _add_dropped(self._stats.dropped_by_senders, {row["reason"]: row["records"] for row in rows.losses})
         return rows
 
-    def _measured(self, seconds: float, rows: int) -> None:
+    def _measured(self, seconds: float, rows: int, merged: int) -> None:
         with self._lock:
             stats = self._stats
             stats.commits += 1
             stats.committed_rows += rows
+            stats.merged += merged
             stats.commit_seconds += seconds
             stats.recent_commit_seconds.append(seconds)
             del stats.recent_commit_seconds[:-_KEPT_LATENCIES]
             stats.last_commit_us = now_us()
             stats.last_error = None
 
-    def _counted(self, answer: BatchAnswer) -> None:
+    def _counted(self, answer: BatchAnswer, entrance: str) -> None:
         with self._lock:
-            self._stats.accepted += answer.accepted
-            self._stats.duplicates += answer.duplicates
-            self._stats.rejected += answer.rejected
+            for outcome in OUTCOMES:
+                records: int = getattr(answer, outcome)
+                setattr(self._stats, outcome, getattr(self._stats, outcome) + records)
+                self._stats.by_entrance[entrance, outcome] += records
 
     def _failed(self, error: ServerError) -> None:
         with self._lock:

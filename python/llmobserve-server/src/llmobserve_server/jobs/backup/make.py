@@ -64,6 +64,8 @@ class Backups:
         self._control = control
         self._settings = settings
         self._lock = threading.Lock()
+        self.last_point: datetime | None = None
+        """Of the last backup of this process that was read to its end, with its zone."""
 
     def make(self) -> Backup:
         """Copy all that is stored, and look whether the copy is whole. Blocks for as long as that takes.
@@ -88,15 +90,16 @@ class Backups:
             if isinstance(error, OSError | SQLAlchemyError):
                 raise StoreError(f"The backup cannot be made: {error}") from error
             raise
-        chunks = self._read(archive, staging)
+        chunks = self._read(archive, staging, point)
         # Its `finally` holds only once it has begun.
         next(chunks)
         return Backup(point, size_bytes, chunks)
 
-    def _read(self, archive: ArchiveWriter, staging: Path) -> Generator[bytes]:
+    def _read(self, archive: ArchiveWriter, staging: Path, point: datetime) -> Generator[bytes]:
         try:
             yield b""
             yield from filter(None, archive.chunks())
+            self.last_point = point
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             self._lock.release()
