@@ -81,8 +81,14 @@ def _postgresql_without_sums(folder: Path) -> Generator[Place]:
         yield Place(f"{place.url}?llmobserve_rollups=off")
 
 
+@contextmanager
+def _chdb(folder: Path) -> Generator[Place]:
+    yield Place(f"chdb:///{folder / 'chdb'}")
+
+
 ENGINES: Mapping[str, Engine] = {
     "duckdb": _duckdb,
+    "chdb": _chdb,
     "postgresql": _postgresql,
     "postgresql-raw": _postgresql_without_sums,
 }
