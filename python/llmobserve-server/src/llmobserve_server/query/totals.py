@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Subquery, case, desc, func, nulls_last
+from sqlalchemy import ColumnElement, String, Subquery, case, desc, func, nulls_last
+from sqlalchemy import cast as db_cast
 
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.query.answers import TotalsAnswer, TotalsRow
@@ -18,7 +19,7 @@ from llmobserve_server.query.spend import as_int, is_charged, records_of, spend_
 from llmobserve_server.query.sums import summed
 from llmobserve_server.query.window import Scope, Selection, Window, as_utc, outer_select
 from llmobserve_server.store.constructs import each_tag, json_text, quantile
-from llmobserve_server.store.latency_shape import shape_quantile
+from llmobserve_server.store.latency_shape import shape_quantiles
 from llmobserve_server.store.protocol import Row, Store
 from llmobserve_server.store.tables import events
 
@@ -134,12 +135,16 @@ def _errors(c: Columns) -> ColumnElement[Any]:
 
 def _latencies(c: Columns) -> list[ColumnElement[Any]]:
     if "duration_shape" in c:
-        return [func.sum(c[name]).label(f"sum_{name}") for name in ("duration_shape", "ttft_shape")]
+        return [_shape(c[name]).label(f"sum_{name}") for name in ("duration_shape", "ttft_shape")]
     return [
         quantile(c.duration_ms, 0.5).label("duration_p50"),
         quantile(c.duration_ms, 0.95).label("duration_p95"),
         quantile(c.time_to_first_token_ms, 0.5).label("ttft_p50"),
     ]
+
+
+def _shape(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return db_cast(func.sum(column), String)
 
 
 def _calls(scope: Scope, question: Question, *columns: ColumnElement[Any]) -> Selection:
@@ -241,6 +246,7 @@ def _key(value: Any, name: str, question: Question) -> str | None:
 
 
 def _measured(row: Row, keys: dict[str, str | None]) -> TotalsRow:
+    p50, p95, ttft = _told_latencies(row)
     return TotalsRow(
         keys=keys,
         spend=spend_of(row),
@@ -248,17 +254,20 @@ def _measured(row: Row, keys: dict[str, str | None]) -> TotalsRow:
         input_tokens=_optional(row["sum_input_tokens"]),
         output_tokens=_optional(row["sum_output_tokens"]),
         cache_read_tokens=_optional(row["sum_cache_read_tokens"]),
-        duration_p50_ms=_latency(row, "duration", 0.5),
-        duration_p95_ms=_latency(row, "duration", 0.95),
-        time_to_first_token_p50_ms=_latency(row, "ttft", 0.5),
+        duration_p50_ms=p50,
+        duration_p95_ms=p95,
+        time_to_first_token_p50_ms=ttft,
     )
 
 
-def _latency(row: Row, name: str, fraction: float) -> float | None:
-    shape = f"sum_{name}_shape"
-    if shape not in row:
-        return row[f"{name}_p{round(fraction * 100)}"]
-    return None if row[shape] is None else shape_quantile(int(row[shape]), fraction)
+def _told_latencies(row: Row) -> Sequence[float | None]:
+    """Median and 95th percentile of the duration, median of the time to the first token."""
+    if "duration_p50" in row:
+        return row["duration_p50"], row["duration_p95"], row["ttft_p50"]
+    return [
+        *shape_quantiles(row["sum_duration_shape"] or "", (0.5, 0.95)),
+        *shape_quantiles(row["sum_ttft_shape"] or "", (0.5,)),
+    ]
 
 
 def _optional(value: Any) -> int | None:

@@ -6,33 +6,41 @@ decimal digits. Sums of shapes are shapes, in any engine that adds long numbers 
 """
 
 import math
+from collections.abc import Iterable
 
-__all__ = ["LATENCY_ERROR", "shape_quantile"]
+__all__ = ["LATENCY_ERROR", "shape_quantiles"]
 
 _DIGITS = 12
+_NONE = "0" * _DIGITS
 _RATIO = 1.15
 _FIRST_POWER = 34
 LATENCY_ERROR = 0.07
 """A quantile of a shape is at most so far from the exact one, as a share of it (from 0.01 ms to 14 hours)."""
 
 
-def shape_quantile(shape: int, fraction: float) -> float | None:
-    """The quantile (0 to 1) in ms, interpolated as that of the durations themselves; `None` of nothing."""
+def shape_quantiles(shape: str, fractions: Iterable[float]) -> list[float | None]:
+    """Quantiles (0 to 1) in ms, interpolated as those of the durations themselves; `None` of nothing.
+
+    `shape`: the decimal digits of the number.
+    """
     classes = _classes(shape)
-    total = sum(count for _, count in classes)
-    if total == 0:
-        return None
-    place = fraction * (total - 1)
+    last = sum(count for _, count in classes) - 1
+    return [None if last < 0 else _quantile(classes, fraction * last) for fraction in fractions]
+
+
+def _quantile(classes: list[tuple[int, int]], place: float) -> float:
     below, above = _nth(classes, math.floor(place)), _nth(classes, math.ceil(place))
     return below + (above - below) * (place - math.floor(place))
 
 
-def _classes(shape: int) -> list[tuple[int, int]]:
+def _classes(shape: str) -> list[tuple[int, int]]:
     """Class and number of calls, from the shortest."""
-    text = str(shape)
-    text = text.zfill(-(-len(text) // _DIGITS) * _DIGITS)
-    parts = (text[at : at + _DIGITS] for at in range(len(text) - _DIGITS, -1, -_DIGITS))
-    return [(number, count) for number, part in enumerate(parts) if (count := int(part))]
+    found: list[tuple[int, int]] = []
+    for number, end in enumerate(range(len(shape), 0, -_DIGITS)):
+        part = shape[max(0, end - _DIGITS) : end]
+        if part != _NONE:
+            found.append((number, int(part)))
+    return [(number, count) for number, count in found if count]
 
 
 def _nth(classes: list[tuple[int, int]], index: int) -> float:

@@ -109,6 +109,7 @@ CREATE INDEX events_session_id ON events (session_id) WHERE session_id IS NOT NU
 CREATE INDEX events_merged_into ON events (merged_into) WHERE merged_into IS NOT NULL;
 -- Records by other means than an SDK's wire, among which the ones of the same call are looked for: few, as a rule.
 CREATE INDEX events_others ON events (start_time) WHERE NOT is_exchange;
+CREATE INDEX events_unpriced ON events (project_id, start_time) WHERE cost_state = 'unpriced';
 CREATE INDEX events_request_id ON events (request_id) WHERE request_id IS NOT NULL;
 
 CREATE TABLE span_starts (

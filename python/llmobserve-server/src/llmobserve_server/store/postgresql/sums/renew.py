@@ -3,21 +3,19 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from psycopg import Connection
 
 from llmobserve_server.store.postgresql.locks import SUMS, lock_key
-from llmobserve_server.store.postgresql.sums.tables import DAY_COLUMNS, DAY_DIMENSIONS, HOUR_COLUMNS, MEASURES
+from llmobserve_server.store.postgresql.sums.tables import ALWAYS, MEASURES, OPTIONAL, SETS, Grain
 
 __all__ = ["renew_sums"]
-
-Grain = Literal["hour", "day"]
 
 _STILL_COMING = timedelta(minutes=5)
 """An hour that has just ended gets events for a while, and would be added up again for each."""
 _DAY = timedelta(days=1)
-_LENGTH = {"hour": timedelta(hours=1), "day": _DAY}
+_LENGTH: dict[Grain, timedelta] = {"hour": timedelta(hours=1), "day": _DAY}
 _DUE = """
     SELECT project_id, begins, changes FROM sums_to_renew WHERE grain = %(grain)s AND begins <= %(until)s
     ORDER BY begins DESC, project_id LIMIT 2000
@@ -27,34 +25,45 @@ _DONE = """
     WHERE grain = %(grain)s AND project_id = %(project_id)s
     AND sums_to_renew.begins = seen.begins AND sums_to_renew.changes = seen.changes
 """
-_EVENTS = "FROM events WHERE project_id = %(project_id)s AND start_time >= %(start)s AND start_time < %(end)s"
-_SUMS = ", ".join(
-    (
-        "count(*)",
-        *(f"sum({name})" for name in MEASURES),
-        "sum(llmobserve_shape(duration_ms))",
-        "sum(llmobserve_shape(time_to_first_token_ms))",
-    )
-)
-_SUM_NAMES = ", ".join(("n_records", *MEASURES, "duration_shape", "ttft_shape"))
-_FORGET = "DELETE FROM {grain}_sums WHERE project_id = %(project_id)s AND start_time = ANY (%(begins)s)"
-_HOURS = f"""
-    INSERT INTO hour_sums (project_id, start_time, is_priced, {", ".join(HOUR_COLUMNS)}, {_SUM_NAMES})
-    SELECT project_id, date_trunc('hour', start_time), cost_usd IS NOT NULL, {", ".join(HOUR_COLUMNS)}, {_SUMS}
-    {_EVENTS} AND date_trunc('hour', start_time) = ANY (%(begins)s)
-    GROUP BY 1, 2, 3, {", ".join(HOUR_COLUMNS)}
+_ADDED = ("duration_shape", "ttft_shape", *MEASURES)
+_FORGET = """
+    DELETE FROM event_sums
+    WHERE project_id = %(project_id)s AND start_time = ANY (%(begins)s) AND set_id = ANY (%(sets)s)
 """
-_GROUPS = ", ".join(f"({name}, {', '.join(DAY_COLUMNS)}, cost_usd IS NOT NULL)" for name in DAY_DIMENSIONS)
-_DAYS = f"""
-    INSERT INTO day_sums (
-        project_id, start_time, dimension, value, is_priced, {", ".join(DAY_COLUMNS)}, {_SUM_NAMES}
-    )
-    SELECT %(project_id)s, %(start)s,
-    CASE {" ".join(f"WHEN grouping({name}) = 0 THEN '{name}'" for name in DAY_DIMENSIONS)} END,
-    CASE {" ".join(f"WHEN grouping({name}) = 0 THEN {name}" for name in DAY_DIMENSIONS)} END,
-    cost_usd IS NOT NULL, {", ".join(DAY_COLUMNS)}, {_SUMS}
-    {_EVENTS} GROUP BY GROUPING SETS ({_GROUPS})
-"""
+
+
+def _add_up(grain: Grain) -> str:
+    """The statement that adds up the events of a project between two times, by all sets at once."""
+    sets = [each for each in SETS if grain == "day" or each.has_hours]
+    optional = [name for name in OPTIONAL if any(name in each.columns for each in sets)]
+    # Bit by bit which of the optional columns a set leaves out, the last column in the lowest bit.
+    masks = {
+        each.set_id(grain): sum(1 << place for place, name in enumerate(reversed(optional)) if name not in each.columns)
+        for each in sets
+    }
+    numbers = " ".join(f"WHEN {mask} THEN {number}" for number, mask in masks.items())
+    always = ", ".join(("project_id", "begins", "is_priced", *ALWAYS))
+    groups = ", ".join(f"({', '.join((always, *each.columns))})" for each in sets)
+    return f"""
+        INSERT INTO event_sums (
+            project_id, start_time, is_priced, {", ".join(ALWAYS)}, set_id, {", ".join(optional)},
+            n_records, {", ".join(_ADDED)}
+        )
+        SELECT {always}, CASE grouping({", ".join(optional)}) {numbers} END, {", ".join(optional)},
+        count(*), {", ".join(f"sum({name})" for name in _ADDED)}
+        FROM (
+            SELECT project_id, date_trunc('{grain}', start_time) AS begins, cost_usd IS NOT NULL AS is_priced,
+            {", ".join((*ALWAYS, *optional, *MEASURES))}, llmobserve_shape(duration_ms) AS duration_shape,
+            llmobserve_shape(time_to_first_token_ms) AS ttft_shape
+            FROM events WHERE project_id = %(project_id)s AND start_time >= %(start)s AND start_time < %(end)s
+            OFFSET 0 -- each shape is worked out once, and not once for each set
+        ) AS chosen
+        WHERE begins = ANY (%(begins)s)
+        GROUP BY GROUPING SETS ({groups})
+    """
+
+
+_ADD_UP: dict[Grain, bytes] = {grain: _add_up(grain).encode() for grain in ("hour", "day")}
 
 
 def renew_sums(connection: Connection[Any], now: datetime | None = None) -> int:
@@ -67,7 +76,7 @@ def renew_sums(connection: Connection[Any], now: datetime | None = None) -> int:
     if connection.execute("SELECT pg_try_advisory_lock(%s, %s)", key).fetchone() != (True,):
         return 0
     try:
-        return sum(_renew_grain(connection, grain, moment) for grain in ("hour", "day"))
+        return _renew_grain(connection, "hour", moment) + _renew_grain(connection, "day", moment)
     finally:
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)
@@ -101,8 +110,8 @@ def _renew(
     start = day if grain == "day" else min(begins)
     values = {"project_id": project_id, "start": start, "end": end, "begins": begins}
     with connection.transaction():
-        connection.execute(_FORGET.format(grain=grain).encode(), values)
-        connection.execute((_HOURS if grain == "hour" else _DAYS).encode(), values)
+        connection.execute(_FORGET.encode(), {**values, "sets": [each.set_id(grain) for each in SETS]})
+        connection.execute(_ADD_UP[grain], values)
         # Whoever has changed events since `due` was read has counted the mark up, and it stays. Whoever is about to
         # waits here, or makes a new mark.
         seen = {"begins": begins, "changes": [changes for _, changes in due]}
