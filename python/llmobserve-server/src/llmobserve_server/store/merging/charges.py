@@ -66,7 +66,7 @@ def decide(group: Group, contexts: Mapping[str, dict[str, Any]], bare: frozenset
     ordered = sorted(group.calls, key=lambda call: (call.start, call.event_id))
     if len(ordered) > MOST_RECORDS:
         for call in ordered:
-            yield Decision(call, call.response_key or call.request_key, None, contexts[call.event_id])
+            yield Decision(call, _own_key(call), None, contexts[call.event_id])
         return
     for each in _calls(ordered):
         yield from _charges(each, group.by_time, contexts, bare)
@@ -108,7 +108,7 @@ def _charges(
             lender = next((own for own in _each(lenders, contexts) if own[group[0]] is not None), None)
             if lender is not None:
                 values.update({name: lender[name] for name in group})
-    yield Decision(first, first.response_key or key, None, values)
+    yield Decision(first, _own_key(first) or key, None, values)
     # Whichever part of the records is charged, the other part is the one that was guessed to belong to it.
     is_guess = first.event_id in by_time
     for other in others:
@@ -116,7 +116,7 @@ def _charges(
         if other.event_id in bare:
             moved.update({name: values[name] for name in _RUN})
         guessed = (other.event_id in by_time) != is_guess
-        yield Decision(other, other.response_key or key, first.event_id, moved, guessed)
+        yield Decision(other, _own_key(other) or key, first.event_id, moved, guessed)
 
 
 def _move(
@@ -139,8 +139,12 @@ def _each(others: Iterable[Call], contexts: Mapping[str, dict[str, Any]]) -> Ite
     return (contexts[other.event_id] for other in others)
 
 
+def _own_key(call: Call) -> str | None:
+    return call.response_key or call.request_key
+
+
 def _key(records: Sequence[Call]) -> str | None:
-    """The key that records get which have no id of the answer; without any id of the call its first record's."""
+    """The key that records get which have none; where all have none it is made of the id of the first."""
     keys = [call.response_key for call in records if call.response_key] or [
         call.request_key for call in records if call.request_key
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from llmobserve_server.store.merging.carriers import carrier_pairs
 from llmobserve_server.store.merging.charges import NEAR, Decision, decide
 from llmobserve_server.store.merging.context import contexts_of
-from llmobserve_server.store.merging.facts import BY_TIME, OTLP, borrowed_list, is_otlp, own_flags, own_values
+from llmobserve_server.store.merging.facts import BY_TIME, OTLP, Call, borrowed_list, is_otlp, own_flags, own_values
 from llmobserve_server.store.merging.gather import Gathered, times_of
 from llmobserve_server.store.merging.groups import Group, by_time, groups_of
 from llmobserve_server.store.merging.links import Links, links_of
@@ -74,12 +74,11 @@ def _wanted(gathered: Gathered, touched: set[str]) -> dict[Key, dict[str, Any]]:
         links_of(tree, calls, links)
     contexts.update({event_id: own_values(row) for event_id, row in rows.items() if event_id not in contexts})
     pairs = links.pairs + carrier_pairs(calls.values(), touched)
+    _spread(calls, touched)
     groups = by_time(groups_of(list(calls.values()), pairs), touched)
     bare = _bare(trees, groups, contexts)
     decisions = {decision.call.event_id: decision for group in groups for decision in decide(group, contexts, bare)}
-    decisions.update(
-        {each.call.event_id: each for each in _sums(links, decisions, contexts) if each.call.event_id in touched}
-    )
+    decisions.update({each.call.event_id: each for each in _sums(links, decisions, contexts, touched)})
     wanted: dict[Key, dict[str, Any]] = {}
     for key, row in gathered.rows.items():
         decision = decisions.get(key[1])
@@ -105,10 +104,18 @@ def _bare(trees: Iterable[Trace], groups: Iterable[Group], contexts: Mapping[str
     return frozenset(bare)
 
 
+def _spread(calls: Mapping[str, Call], touched: set[str]) -> None:
+    """What was decided about together before is decided about together again."""
+    before = {call.row["merged_into"] or event_id for event_id, call in calls.items() if event_id in touched}
+    touched.update(event_id for event_id, call in calls.items() if (call.row["merged_into"] or event_id) in before)
+
+
 def _sums(
-    links: Links, decisions: Mapping[str, Decision], contexts: Mapping[str, dict[str, Any]]
+    links: Links, decisions: Mapping[str, Decision], contexts: Mapping[str, dict[str, Any]], touched: Collection[str]
 ) -> Iterable[Decision]:
     for call, instead in links.sums:
+        if call.event_id not in touched and (instead is None or instead.event_id not in decisions):
+            continue
         charged = None if instead is None else decisions.get(instead.event_id)
         into = charged.merged_into if charged is not None else None
         merged_into = None if instead is None else into or instead.event_id
