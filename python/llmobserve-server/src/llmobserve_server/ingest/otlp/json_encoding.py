@@ -5,8 +5,8 @@ or as number (OTLP specification 1.9, "JSON Protobuf Encoding", and what the Jav
 """
 
 import math
+import re
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -48,6 +48,7 @@ T = TypeVar("T")
 _MAX_OBJECTS = 2_000_000
 """Of a whole body: an attribute is two. More would need many times the size of the body in memory."""
 _INT64 = 2**63
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 
 _decode_request = msgspec.json.Decoder(JsonRequest).decode
 _decode_span = msgspec.json.Decoder(JsonSpan).decode
@@ -242,11 +243,12 @@ def _bounded(members: list[T] | None, name: str) -> Sequence[T]:
 
 def _bytes(text: str) -> bytes:
     # Both alphabets, with or without padding, as the JSON of protobuf allows.
+    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return b64decode(
-            text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), b"-_" if "-" in text or "_" in text else None
-        )
-    except (Base64Error, ValueError) as error:
+        if not _BASE64.fullmatch(plain):
+            raise ValueError("it has other characters")
+        return b64decode(plain + "=" * (-len(plain) % 4))
+    except ValueError as error:
         raise UnreadableError(f"bytesValue is not base64: {error}") from error
 
 
