@@ -162,7 +162,7 @@ def _path(reading: Reading) -> str | None:
     kind, parts = reading.kind, list[str]()
     if reading.section_path:
         parts.append(reading.section_path)
-    elif reading.agent and kind != "agent":
+    elif reading.agent and kind not in ("agent", "workflow"):
         parts.append(f"agent:{_label(reading.agent)}")
     if kind in _SECTIONS and (name := reading.section or reading.agent or reading.name):
         parts.append(f"{kind}:{_label(name)}")
