@@ -161,6 +161,7 @@ VERCEL_LEGACY = Dialect(
         "tokens.total": ("ai.usage.totalTokens", "ai.usage.tokens", "ai.usage.total_tokens"),
         "tokens.cache_read": ("ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens"),
         "tokens.cache_write": ("ai.usage.inputTokenDetails.cacheWriteTokens",),
+        "tokens.reasoning": ("ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens"),
         "characters": ("ai.usage.characters",),
         "seconds": ("ai.usage.seconds",),
         "ttft_ms": ("ai.response.msToFirstChunk",),
