@@ -14,8 +14,13 @@ __all__ = ["content_of", "content_text", "json_bytes"]
 
 _NULL = msgspec.Raw(b"null")
 _LARGE = 64 * 1024
-_MEDIA = re.compile(rb'"blob"|base64|"image|"audio|"data"')
+_SMALL = 1024
+"""Below this nothing is worth looking for."""
+_WORD = 512
+"""Text without a space that is longer may be media."""
+_MEDIA = re.compile(rb"[A-Za-z0-9+/_\-]{500}")
 _VECTOR = re.compile(rb"(?:-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*,\s*){64}")
+_NUMBERS, _LONGEST_NUMBER = 64, 26
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -74,10 +79,19 @@ def json_bytes(value: Any) -> bytes | None:
 
 
 def _is_heavy(data: bytes | None) -> bool:
-    """Whether the text is large, or may have media or vectors in it."""
-    if data is None or len(data) < 512:
+    """Whether the text is large, or has media or vectors in it."""
+    if data is None or len(data) < _SMALL:
         return False
-    return len(data) > _LARGE or _MEDIA.search(data) is not None or _VECTOR.search(data) is not None
+    if len(data) > _LARGE:
+        return True
+    commas = data.count(b",")
+    if commas > _NUMBERS and commas * _LONGEST_NUMBER > len(data) and _VECTOR.search(data) is not None:
+        return True
+    return any(len(word) > _WORD and _has_media(word) for word in data.split())
+
+
+def _has_media(word: bytes) -> bool:
+    return _MEDIA.search(word) is not None or _VECTOR.search(word) is not None
 
 
 def _lightened(event_id: str, given: bytes | None, answer: bytes | None) -> ContentText:
