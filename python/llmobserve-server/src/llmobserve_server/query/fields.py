@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 
 from llmobserve_server.query.answers import FieldInfo
 from llmobserve_server.query.filter_fields import FIELDS, META_PREFIX, Field
-from llmobserve_server.query.window import Scope
+from llmobserve_server.query.sums import summed
+from llmobserve_server.query.window import Scope, Selection, outer_select
 from llmobserve_server.store.protocol import Store
 from llmobserve_server.store.tables import events
 
@@ -35,15 +36,20 @@ def _column_values(store: Store, scope: Scope) -> dict[str, list[str]]:
     columns = {name: field.column(events.c) for name, field in FIELDS.items() if field.few and field.column is not None}
     found: dict[str, list[str]] = {}
     for name, column in columns.items():
-        statement = (
-            scope.select(events, column.label("one_value"))
-            .where(column.is_not(None), column != "")
-            .group_by(column)
-            .order_by(func.count().desc(), column)
-            .limit(MAX_VALUES)
-        )
+        statement = _by_frequency(store, scope, column).limit(MAX_VALUES)
         found[name] = [row["one_value"] for row in store.fetch(statement)]
     return found
+
+
+def _by_frequency(store: Store, scope: Scope, column: ColumnElement[Any]) -> Selection:
+    sums = summed(store, scope, {column.key or ""})
+    value, records = column, func.count()
+    if sums is not None:
+        value = cast("ColumnElement[Any]", sums.c[column.key or ""])
+        records = func.sum(sums.c.n_records)
+    one_value = value.label("one_value")
+    chosen = scope.select(events, one_value) if sums is None else outer_select(sums, one_value)
+    return chosen.where(value.is_not(None), value != "").group_by(value).order_by(records.desc(), value)
 
 
 def _sampled_values(store: Store, scope: Scope) -> dict[str, list[str]]:

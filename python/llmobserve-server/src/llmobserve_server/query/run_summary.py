@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, cast, func, literal, null, or_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Subquery,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    union,
+    union_all,
+)
 from sqlalchemy.types import JSON
 
 from llmobserve_server.query.answers import RunSummary
@@ -36,7 +49,13 @@ def summaries(store: Store, scope: Scope, run_ids: Sequence[str]) -> dict[str, R
     return {row["run_id"]: _summary(row, kinds.get(row["run_id"], _Kinds())) for row in rows}
 
 
-def run_records(scope: Scope, run_ids: Sequence[str] | None = None) -> Subquery:
+def run_ids_of(scope: Scope) -> CompoundSelect[Any]:
+    """Ids of the runs that have a record in the scope, announced ones included."""
+    e, s = events.c.run_id, span_starts.c.run_id
+    return union(scope.select(events, e).where(e.is_not(None)), scope.select(span_starts, s).where(s.is_not(None)))
+
+
+def run_records(scope: Scope, run_ids: Sequence[str] | CompoundSelect[Any] | None = None) -> Subquery:
     """Finished records and the runs' roots that are still open, with the columns of `events`.
 
     `run_ids` keeps to these runs; `None` means all.

@@ -5,9 +5,10 @@ A run in the list is always described as a whole, also where a part of it lies o
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from datetime import datetime, timedelta
+from typing import Any, Literal, cast, get_args
 
-from sqlalchemy import ColumnElement, asc, case, desc, func, nulls_last, or_
+from sqlalchemy import ColumnElement, Subquery, asc, case, desc, func, nulls_last, or_
 
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.query import cursor as cursors
@@ -15,16 +16,18 @@ from llmobserve_server.query.answers import RunList
 from llmobserve_server.query.conditions import compare, condition, negatable
 from llmobserve_server.query.filter_fields import FIELDS, Columns
 from llmobserve_server.query.filters import Term
-from llmobserve_server.query.run_summary import RunFacts, any_record, run_records, sum_where, summaries
+from llmobserve_server.query.run_summary import RunFacts, any_record, run_ids_of, run_records, sum_where, summaries
+from llmobserve_server.query.said import slices
 from llmobserve_server.query.spend import is_charged, total_of
-from llmobserve_server.query.window import Scope, outer_select
-from llmobserve_server.store.protocol import Row, Store
+from llmobserve_server.query.window import Scope, Selection, Window, outer_select
+from llmobserve_server.store.protocol import Row, Store, SummingStore
 
 __all__ = ["MAX_PAGE", "RUN_SORTS", "RunSort", "list_runs"]
 
 MAX_PAGE = 200
 RunSort = Literal["start", "-start", "cost", "-cost", "duration", "-duration", "calls", "-calls"]
 RUN_SORTS: tuple[str, ...] = get_args(RunSort)
+_US = timedelta(microseconds=1)
 
 
 def list_runs(
@@ -60,15 +63,33 @@ def _page(
     store: Store, scope: Scope, terms: Sequence[Term], sort: str, before: cursors.Cursor | None, count: int
 ) -> list[Row]:
     """Ids and sort values of the runs of a page."""
-    records = run_records(scope)
+    window = scope.window
+    if sort != "-start" or window is None or not isinstance(store, SummingStore):
+        return store.fetch(_found(run_records(scope), terms, sort, before).limit(count))
+    # A store that is slow to read all of a long window: each run is found by its first record, the latest runs first.
+    latest: list[Row] = []
+    last = window.end if before is None else min(window.end, cast("datetime", before.value) + _US)
+    for part in slices(Window(window.start, last)):
+        records = run_records(scope, run_ids_of(Scope(scope.project_id, part)))
+        latest += store.fetch(_found(records, terms, sort, before, part).limit(count - len(latest)))
+        if len(latest) >= count:
+            break
+    return latest
+
+
+def _found(
+    records: Subquery, terms: Sequence[Term], sort: str, before: cursors.Cursor | None, part: Window | None = None
+) -> Selection:
+    """Ids and sort values of the runs with these records that match, in order. `part`: that begin in it."""
     c = records.c
     run = RunFacts.of(c)
     value = _sort_value(c, run, sort.removeprefix("-")).label("sort_value")
+    begun = [] if part is None else [run.start >= part.start, run.start < part.end]
     groups = (
         outer_select(records, c.run_id, value)
         .where(c.run_id.is_not(None))
         .group_by(c.run_id)
-        .having(_says_something(c), *[_having(term, c, run) for term in terms])
+        .having(_says_something(c), *begun, *[_having(term, c, run) for term in terms])
         .subquery("runs")
     )
     descending = sort.startswith("-")
@@ -76,8 +97,7 @@ def _page(
     statement = outer_select(groups, groups.c.run_id, groups.c.sort_value)
     if before is not None:
         statement = statement.where(cursors.after(groups.c.sort_value, groups.c.run_id, before, descending=descending))
-    order = (nulls_last(direction(groups.c.sort_value)), direction(groups.c.run_id))
-    return store.fetch(statement.order_by(*order).limit(count))
+    return statement.order_by(nulls_last(direction(groups.c.sort_value)), direction(groups.c.run_id))
 
 
 def _says_something(c: Columns) -> ColumnElement[bool]:
