@@ -21,6 +21,7 @@ _OWN = {
     "chdb": "llmobserve_server.store.clickhouse.address:store_at",
     "clickhouse": "llmobserve_server.store.clickhouse.address:store_at",
     "duckdb": "llmobserve_server.store.duckdb.address:store_at",
+    "parquet": "llmobserve_server.store.parquet.address:store_at",
     "postgres": "llmobserve_server.store.postgresql.address:store_at",
     "postgresql": "llmobserve_server.store.postgresql.address:store_at",
 }

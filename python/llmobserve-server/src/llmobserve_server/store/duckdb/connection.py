@@ -25,7 +25,9 @@ def default_memory_limit_bytes() -> int:
     return min(total // 4, _GIB)
 
 
-def open_database(path: Path, *, memory_limit_bytes: int | None, threads: int | None) -> duckdb.DuckDBPyConnection:
+def open_database(
+    path: Path, *, memory_limit_bytes: int | None, threads: int | None, directory: Path | None = None
+) -> duckdb.DuckDBPyConnection:
     """The one read-write connection to `path`, which is created if need be.
 
     Args:
@@ -33,6 +35,7 @@ def open_database(path: Path, *, memory_limit_bytes: int | None, threads: int | 
         memory_limit_bytes: what DuckDB may use; `None` for `default_memory_limit_bytes`. Resident memory is up to a
             quarter more.
         threads: worker threads of queries; `None` for the number of cores.
+        directory: of further files that statements may read and write; `None` for none.
 
     Raises:
         StoreError: the file is held by another process, is not a DuckDB file, or cannot be created.
@@ -55,7 +58,8 @@ def open_database(path: Path, *, memory_limit_bytes: int | None, threads: int | 
     # Last, because it cannot be taken back while the file is open: no statement may read or write other files, but
     # for backups, which are made in a directory of their own. What is in it is of a process that was killed.
     shutil.rmtree(staging_of(path), ignore_errors=True)
-    connection.execute("SET allowed_directories = [?]", [f"{staging_of(path)}/"])
+    allowed = [f"{each}/" for each in (staging_of(path), directory) if each is not None]
+    connection.execute("SET allowed_directories = ?", [allowed])
     connection.execute("SET enable_external_access = false")
     return connection
 

@@ -48,6 +48,8 @@ class DuckDBStore:
 
     name = "duckdb"
     is_embedded = True
+    _directory: Path | None = None
+    """Of further files that statements may read and write."""
 
     def __init__(
         self,
@@ -86,9 +88,15 @@ class DuckDBStore:
                 self._open()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        connection = open_database(self._path, memory_limit_bytes=self._memory_limit_bytes, threads=self._threads)
+        connection = open_database(
+            self._path,
+            memory_limit_bytes=self._memory_limit_bytes,
+            threads=self._threads,
+            directory=self._directory,
+        )
         try:
             migrate(connection, str(self._path))
+            self._prepare(connection)
         except duckdb.Error as error:
             connection.close()
             raise StoreError(f"Cannot prepare the store {self._path}: {error}") from error
@@ -98,6 +106,9 @@ class DuckDBStore:
         self._connection = connection
         self._owner_pid = os.getpid()
         return connection
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """What else is to be done at an opening. Raises duckdb.Error or StoreError."""
 
     def write(self, batch: WriteBatch) -> WriteResult:
         """Store a batch in one durable transaction; ids that exist are ignored. Blocks; call from the writer thread.

@@ -1,6 +1,6 @@
 """One batch as one DuckDB transaction: insert or ignore, and newer revisions of calls in place."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -10,7 +10,7 @@ from llmobserve_server.store.arrow import to_arrow
 from llmobserve_server.store.duckdb.call_records import DuckDBCallRecords, stale_keys
 from llmobserve_server.store.duckdb.known_ids import known_keys
 from llmobserve_server.store.kept_rows import REVISED, counted_receipts, newest_by_key
-from llmobserve_server.store.merging import merge_records
+from llmobserve_server.store.merging import CallRecords, merge_records
 from llmobserve_server.store.protocol import Key, Row, WriteBatch, WriteResult
 from llmobserve_server.store.tables import (
     contents,
@@ -24,9 +24,9 @@ from llmobserve_server.store.tables import (
     span_starts,
 )
 
-__all__ = ["transaction", "write_batch"]
+__all__ = ["VARIANT_COLUMNS", "transaction", "write_batch"]
 
-_VARIANT_COLUMNS = frozenset({"metadata", "attributes"})
+VARIANT_COLUMNS = frozenset({"metadata", "attributes"})
 """JSON columns that are stored as VARIANT: the ones that queries filter by key."""
 _TABLES = {
     table.name: table
@@ -39,7 +39,7 @@ _REPLACED = ", ".join(f"{name} = new.{name}" for name in REVISED)
 
 def _selection(table: str) -> str:
     return ", ".join(
-        f"CAST(CAST({c.name} AS JSON) AS VARIANT)" if c.name in _VARIANT_COLUMNS else c.name
+        f"CAST(CAST({c.name} AS JSON) AS VARIANT)" if c.name in VARIANT_COLUMNS else c.name
         for c in _TABLES[table].columns
     )
 
@@ -63,8 +63,14 @@ _UPDATE = (
 )
 
 
-def write_batch(connection: duckdb.DuckDBPyConnection, batch: WriteBatch) -> WriteResult:
+def write_batch(
+    connection: duckdb.DuckDBPyConnection,
+    batch: WriteBatch,
+    records: Callable[[duckdb.DuckDBPyConnection], CallRecords] = DuckDBCallRecords,
+) -> WriteResult:
     """Write and commit `batch`; on any error nothing of it is kept and the error is raised.
+
+    `records`: makes what merging reads and changes.
 
     Raises duckdb.Error, or ValueError, TypeError or OverflowError for a value that does not fit its column.
     """
@@ -82,7 +88,7 @@ def write_batch(connection: duckdb.DuckDBPyConnection, batch: WriteBatch) -> Wri
         connection.register(f"incoming_{name}", view)
     try:
         with transaction(connection):
-            return _write(connection, batch, keyed, views)
+            return _write(connection, batch, keyed, views, records(connection))
     finally:
         for name in views:
             connection.unregister(f"incoming_{name}")
@@ -92,7 +98,11 @@ _Keyed = Mapping[str, Mapping[Key, Row]]
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, batch: WriteBatch, keyed: _Keyed, views: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    batch: WriteBatch,
+    keyed: _Keyed,
+    views: Mapping[str, Any],
+    records: CallRecords,
 ) -> WriteResult:
     """Ids that were stored before stay as they are, but for newer revisions."""
     known: dict[str, frozenset[Key]] = {}
@@ -108,16 +118,16 @@ def _write(
     if any(keyed["events"][key].get("revision") for key in stored):
         stale = stale_keys(connection)
         stored = stored.difference(connection.execute(_UPDATE).fetchall())
-    result = WriteResult({**known, "events": stored}, _merge(connection, keyed["events"], stale))
+    result = WriteResult({**known, "events": stored}, _merge(records, keyed["events"], stale))
     _insert_receipts(connection, batch, keyed, result)
     return result
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, events: Mapping[Key, Row], stale: Sequence[Key]) -> Mapping[Key, str]:
+def _merge(records: CallRecords, events: Mapping[Key, Row], stale: Sequence[Key]) -> Mapping[Key, str]:
     """Leave one charge to each provider call that the events of the batch are about."""
     if not events:
         return {}
-    changed = merge_records(DuckDBCallRecords(connection), list(events.values()), stale)
+    changed = merge_records(records, list(events.values()), stale)
     return {key: winner for key, winner in changed.items() if winner is not None and key in events}
 
 
