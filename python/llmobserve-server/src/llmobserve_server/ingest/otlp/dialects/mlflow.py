@@ -56,15 +56,15 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
         if reading.kind == "agent":
             reading.agent = reading.agent or span.name
         return
+    named = text(found.get("model_name"))
+    if reading.failed:
+        reading.request_model = reading.request_model or named
+    else:
+        reading.response_model = named
     take_answer(reading, answer_in(reading.output))
+    reading.request_model = reading.request_model or answer_in(reading.input).model
     if reading.cost_usd is None:
         reading.cost_usd = amount(mapping(found.get("cost")).get("total_cost")) or amount(found.get("cost"))
-    asked = text(found.get("model_name"))
-    reading.request_model = reading.request_model or answer_in(reading.input).model
-    if reading.failed:
-        reading.request_model = reading.request_model or asked
-    else:
-        reading.response_model = reading.response_model or asked
     if reading.kind == "embedding":
         reading.output = None  # vectors
     for event in span.events:
