@@ -9,7 +9,7 @@ import typer
 from llmobserve_server.cli.collector import local_collector
 from llmobserve_server.cli.db_backup import backup, restore
 from llmobserve_server.cli.db_copy import copy, export, import_
-from llmobserve_server.cli.db_places import DataDir, Db, Host, Port, ending, places
+from llmobserve_server.cli.db_places import DataDir, Db, Host, Port, ending, existing_store, has_collector_data, places
 from llmobserve_server.cli.logs import mask
 from llmobserve_server.cli.tables import table_text
 from llmobserve_server.settings import ServerSettings
@@ -73,8 +73,11 @@ def info(db: Db = None, host: Host = None, port: Port = None, data_dir: DataDir 
     """What the store holds: rows, bytes and times of each table, and what is deleted when."""
     with ending():
         settings = places(host=host, port=port, data_dir=data_dir, db=db)
-        with local_collector(settings) as collector:
-            told = _look(settings) if collector is None else collector.get("storage")
+        if has_collector_data(settings):
+            with local_collector(settings) as collector:
+                told = _look(settings) if collector is None else collector.get("storage")
+        else:
+            told = _look(settings)
     print(f"Store    {mask(settings.db_url)}")
     print(f"Control  {mask(settings.control_db_url)}")
     print(f"Size     {told['total_bytes'] / _MB:,.1f} MB" + _free(told["disk_free_bytes"]))
@@ -91,10 +94,9 @@ def _look(settings: ServerSettings) -> dict[str, Any]:
     """The same figures without a collector: this process has the store for a moment."""
     from llmobserve_server.api.storage import storage_of
     from llmobserve_server.jobs.retention import Retention
-    from llmobserve_server.store.open import open_store
     from llmobserve_server.store.retention import RetentionRules
 
-    store = open_store(settings.db_url)
+    store = existing_store(settings.db_url)
     try:
         return storage_of(store, Retention(store, RetentionRules.of(settings)), None).model_dump(mode="json")
     finally:

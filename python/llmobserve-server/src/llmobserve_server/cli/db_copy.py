@@ -15,6 +15,7 @@ from llmobserve_server.cli.db_places import (
     Project,
     To,
     ending,
+    existing_store,
     places,
     readable_store,
     slice_of,
@@ -106,7 +107,7 @@ def copy(
         if source == target:
             raise BadRequest("FROM and TO are the same store.")
         chosen = slice_of(project, from_, to)
-        opened = open_store(source)
+        opened = existing_store(source)
         bar = ProgressBar()
         try:
             other = open_store(target)

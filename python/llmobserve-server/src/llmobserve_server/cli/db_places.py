@@ -10,11 +10,29 @@ import typer
 
 from llmobserve_server.cli.collector import Collector, Refused, local_collector
 from llmobserve_server.cli.fail import fail
-from llmobserve_server.errors import ServerError
+from llmobserve_server.cli.logs import mask
+from llmobserve_server.errors import ServerError, StoreError
 from llmobserve_server.settings import ServerSettings, SettingError, load_settings
 from llmobserve_server.store.protocol import Slice, Store
 
-__all__ = ["DataDir", "Db", "From", "Host", "Port", "Project", "To", "ending", "places", "readable_store", "slice_of"]
+__all__ = [
+    "DataDir",
+    "Db",
+    "From",
+    "Host",
+    "Port",
+    "Project",
+    "To",
+    "ending",
+    "existing_store",
+    "has_collector_data",
+    "places",
+    "readable_store",
+    "slice_of",
+]
+
+_FIRST = "0001"
+"""Number of the migration that makes the tables of a new store."""
 
 Db = Annotated[str | None, typer.Option("--db", help="URL of the store. Default: LLMOBSERVE_DB.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Directory of the collector's files.")]
@@ -64,24 +82,40 @@ def readable_store(settings: ServerSettings) -> Generator[Store]:
 
     Raises ServerError, Refused.
     """
-    from llmobserve_server.store.open import make_store, open_store
+    from llmobserve_server.store.open import make_store
 
-    store = make_store(settings.db_url)
-    if store.is_embedded:
+    if make_store(settings.db_url).is_embedded and has_collector_data(settings):
         with local_collector(settings) as collector:
             if collector is not None:
                 with _copy_of(collector, settings) as url:
-                    copied = open_store(url)
+                    copied = existing_store(url)
                     try:
                         yield copied
                     finally:
                         copied.close()
                 return
-    store.initialize()
+    store = existing_store(settings.db_url)
     try:
         yield store
     finally:
         store.close()
+
+
+def has_collector_data(settings: ServerSettings) -> bool:
+    """Whether a collector may run on these settings: one has its control database there."""
+    return settings.control_db is not None or (settings.directory / "control.db").exists()
+
+
+def existing_store(url: str) -> Store:
+    """The store at a URL, opened and brought to this version. Raises StoreError when there is none yet."""
+    from llmobserve_server.store.open import make_store
+
+    store = make_store(url)
+    pending = store.pending_migrations()
+    if pending and pending[0].startswith(_FIRST):
+        raise StoreError(f"There is no store at {mask(url)}.")
+    store.initialize()
+    return store
 
 
 @contextmanager
