@@ -46,12 +46,11 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
     reading.provider = text(metadata.get("ls_provider")) or reading.provider
     asked = text(metadata.get("ls_model_name"))
     reading.request_model = reading.request_model or asked
-    details = {
-        "input_token_details": mapping(found.get("input_details")),
-        "output_token_details": mapping(found.get("output_details")),
-    }
-    take_usage_metadata(reading.tokens, details)
-    take_usage_metadata(reading.tokens, mapping(metadata.get("usage_metadata")))
+    usage = mapping(metadata.get("usage_metadata"))
+    if not usage:  # the same, as texts of Python objects
+        into, out = mapping(found.get("input_details")), mapping(found.get("output_details"))
+        usage = {"input_token_details": into, "output_token_details": out}
+    take_usage_metadata(reading.tokens, usage)
     take_answer(reading, answer_in(reading.output))
     if reading.kind == "embedding":
         reading.output = None  # vectors
