@@ -1,4 +1,4 @@
-"""All engines answer alike, over the same random data (reliability D06): costs exactly, latencies within what is said."""
+"""All engines answer alike over the same random data (reliability D06): costs exactly, latencies within a share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -94,5 +94,5 @@ def _differences(got: Any, wanted: Any, latency_error: float, at: str) -> Iterat
     elif isinstance(got, float) and isinstance(wanted, float):
         if abs(got - wanted) > _ROUNDING * max(1.0, abs(wanted)):
             yield f"{at}: {got} instead of {wanted}"
-    elif got != wanted or type(got) is not type(wanted) and Decimal in (type(got), type(wanted)):
+    elif got != wanted or (type(got) is not type(wanted) and Decimal in (type(got), type(wanted))):
         yield f"{at}: {got!r} instead of {wanted!r}"
