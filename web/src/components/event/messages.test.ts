@@ -35,6 +35,29 @@ describe("inputMessages", () => {
     expect(messages[2]?.parts).toEqual([{ kind: "tool_result", id: "t", text: "done" }]);
   });
 
+  it("reads the parts of OpenTelemetry's messages", () => {
+    const messages = inputMessages({
+      system: [{ type: "text", content: "Be brief." }],
+      messages: [
+        { role: "user", parts: [{ type: "text", content: "Weather?" }, { type: "blob", content: { type: "image/png", bytes: 1200, sha256: "ab" } }] },
+        { role: "assistant", parts: [{ type: "reasoning", content: "Hm." }, { type: "tool_call", id: "c1", name: "weather", arguments: { city: "Ulm" } }] },
+        { role: "tool", parts: [{ type: "tool_call_response", id: "c1", response: "rain" }] },
+      ],
+    });
+    expect(messages).toEqual([
+      { role: "system", parts: [{ kind: "text", text: "Be brief." }] },
+      { role: "user", parts: [{ kind: "text", text: "Weather?" }, { kind: "media", label: "image/png, 1,200 bytes" }] },
+      {
+        role: "assistant",
+        parts: [
+          { kind: "reasoning", text: "Hm." },
+          { kind: "tool_call", name: "weather", id: "c1", args: '{\n  "city": "Ulm"\n}' },
+        ],
+      },
+      { role: "tool", parts: [{ kind: "tool_result", id: "c1", text: "rain" }] },
+    ]);
+  });
+
   it("reads the Responses form and plain text", () => {
     expect(inputMessages({ instructions: "Short.", input: "Hello" })).toEqual([
       { role: "system", parts: [{ kind: "text", text: "Short." }] },

@@ -40,7 +40,8 @@ function formatArgs(value: unknown): string {
 }
 
 function mediaLabel(part: Json): string {
-  const type = optional(part["media_type"]) ?? optional(part["type"]) ?? "media";
+  if (isObject(part["content"])) return mediaLabel(part["content"]);
+  const type = optional(part["media_type"]) ?? optional(part["mime_type"]) ?? optional(part["type"]) ?? "media";
   const bytes = part["bytes"];
   return typeof bytes === "number" ? `${type}, ${bytes.toLocaleString("en-US")} bytes` : type;
 }
@@ -53,7 +54,7 @@ function partOf(value: unknown): MessagePart[] {
     case "input_text":
     case "output_text":
     case "summary_text":
-      return [{ kind: "text", text: text(value["text"]) }];
+      return [{ kind: "text", text: text(value["text"] ?? value["content"]) }];
     case "refusal":
       return [{ kind: "text", text: text(value["refusal"]) }];
     case "thinking":
@@ -77,6 +78,10 @@ function partOf(value: unknown): MessagePart[] {
           args: formatArgs(value["arguments"] ?? value["input"]),
         },
       ];
+    case "tool_call":
+      return [{ kind: "tool_call", name: text(value["name"]), id: optional(value["id"]), args: formatArgs(value["arguments"]) }];
+    case "tool_call_response":
+      return [{ kind: "tool_result", id: optional(value["id"]), text: text(value["response"] ?? value["result"]) }];
     case "function_call_output":
       return [{ kind: "tool_result", id: optional(value["call_id"]), text: text(value["output"]) }];
     case "image":
@@ -86,6 +91,8 @@ function partOf(value: unknown): MessagePart[] {
     case "document":
     case "file":
     case "input_file":
+    case "blob":
+    case "uri":
       return [{ kind: "media", label: mediaLabel(value) }];
     default:
       return typeof value["text"] === "string"
@@ -130,11 +137,12 @@ function messageOf(value: unknown, fallbackRole: string): ChatMessage[] {
   }
   const reasoning = typeof value["reasoning_content"] === "string" ? value["reasoning_content"] : "";
   const parts: MessagePart[] = reasoning === "" ? [] : [{ kind: "reasoning", text: reasoning }];
-  if (role === "tool") {
+  if (role === "tool" && !("parts" in value)) {
     const id = optional(value["tool_call_id"]);
     parts.push({ kind: "tool_result", id, text: contentParts(value["content"]).map(partText).join("\n") });
   } else {
-    parts.push(...contentParts(value["content"]), ...toolCalls(value["tool_calls"]));
+    // OpenTelemetry and Gemini say `parts`.
+    parts.push(...contentParts(value["content"] ?? value["parts"]), ...toolCalls(value["tool_calls"]));
     if (typeof value["refusal"] === "string") parts.push({ kind: "text", text: value["refusal"] });
   }
   return [{ role, parts }];
