@@ -16,7 +16,7 @@ from llmobserve_server.ingest.otlp.values import amount, flag, number, text, who
 
 __all__ = ["CLAUDE_CODE", "claude_code_log"]
 
-_KINDS: Mapping[str, Kind] = {"llm_request": "llm", "tool": "tool", "interaction": "workflow", "hook": "step"}
+_KINDS: Mapping[str, Kind] = {"llm_request": "llm", "tool": "tool", "interaction": "agent", "hook": "step"}
 _OF_USER = ("user.account_uuid", "user.account_id", "user.id", "user.email")
 _AGENT = "claude-code"
 
@@ -32,7 +32,8 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
     if reading.is_call:
         reading.provider = reading.provider or "anthropic"
         reading.tokens.exclusive = True
-    elif reading.kind == "workflow":
+    elif reading.kind == "agent":
+        reading.section = reading.agent or _AGENT
         reading.input = reading.input or found.get("prompt")
     if flag(found.get("success")) is False and not reading.failed:
         reading.failed = True
