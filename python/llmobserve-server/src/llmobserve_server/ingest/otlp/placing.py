@@ -17,6 +17,7 @@ from llmobserve_server.ingest.otlp.records import TRANSPORT
 from llmobserve_server.ingest.otlp.unreadable import Unreadable, UnreadableError
 from llmobserve_server.ingest.receipt import receipt_row
 from llmobserve_server.ingest.rows import Arrival
+from llmobserve_server.store.merging import settle
 
 __all__ = ["Placing", "project_of"]
 
@@ -95,12 +96,13 @@ class Placing:
                 batch.dead_letters.append(letter)
 
     def finished(self) -> BatchRows:
-        """The batch, with a receipt in the name of the process that comes first in it."""
+        """The batch, decided about so far, with a receipt in the name of the process that comes first in it."""
         if self._first is not None:
             shared = {**self._first.shared, "batch_id": self._batch.batch_id}
             if shared["process_id"] is None:
                 shared["process_id"] = f"otlp:{shared['service'] or 'unknown'}"
             self._batch.receipt = receipt_row(self._count, (), shared)
+        settle([row for _, row in self._batch.events])
         return self._batch
 
     def _report(self, defect: Exception) -> None:

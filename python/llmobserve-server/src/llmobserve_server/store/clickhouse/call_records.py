@@ -1,7 +1,7 @@
 """What merging reads and changes without transactions: newest versions are read, and changes are new versions."""
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -44,6 +44,17 @@ class ClickHouseCallRecords:
             found = self._values(f"SELECT DISTINCT trace_id FROM events WHERE {where} AND transport = 'otlp'")
             rows += self._rows(_among(project, "trace_id", found, times)) if found else []
         return rows
+
+    def counts(
+        self, column: Literal["trace_id", "call_key"], pairs: Collection[Key], times: Times
+    ) -> Mapping[Key, int]:
+        """How many records have each of the pairs."""
+        counts: dict[Key, int] = {}
+        for project, values in by_project(pairs).items():
+            where = _among(project, column, values, times)
+            for value, count in self._session.rows(f"SELECT {column}, count() FROM events WHERE {where} GROUP BY 1"):
+                counts[project, value] = count
+        return counts
 
     def sharing(self, keys: Collection[Key], times: Times) -> Sequence[Row]:
         """All records of those of the keys of which a decision may be needed."""

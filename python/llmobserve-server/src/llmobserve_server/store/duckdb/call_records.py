@@ -1,7 +1,7 @@
 """What merging reads and changes, in the open transaction of the one writer of a DuckDB file."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import msgspec
@@ -27,6 +27,9 @@ _OTHER_KEYS = (
     "SELECT DISTINCT project_id, call_key FROM events "
     f"WHERE (NOT is_exchange OR merged_into IS NOT NULL OR borrowed IS NOT NULL) AND {_IN_TIME} "
     f"AND {_AMONG.format(name='call_key')}"
+)
+_COUNTS = (
+    f"SELECT project_id, {{name}}, count(*) FROM events WHERE {_IN_TIME} AND {_AMONG} GROUP BY project_id, {{name}}"
 )
 _CHANGE = f"""
     UPDATE events SET {", ".join(f"{name} = new.{name}" for name in CHANGED)} FROM incoming_changes AS new
@@ -59,6 +62,15 @@ class DuckDBCallRecords:
         """All calls and spans of those of the traces that have a record with the transport `otlp`."""
         found = self._keys(_OTLP_TRACES, traces, times)
         return self._rows("trace_id", found & set(traces), times)
+
+    def counts(
+        self, column: Literal["trace_id", "call_key"], pairs: Collection[Key], times: Times
+    ) -> Mapping[Key, int]:
+        """How many records have each of the pairs."""
+        if not pairs:
+            return {}
+        found = self._connection.execute(_COUNTS.format(name=column), _listed(pairs, times)).fetchall()
+        return {(project, value): count for project, value, count in found}
 
     def sharing(self, keys: Collection[Key], times: Times) -> Sequence[Row]:
         """All records of those of the keys of which a decision may be needed."""

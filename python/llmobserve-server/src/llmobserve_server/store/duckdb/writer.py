@@ -118,16 +118,19 @@ def _write(
     if any(keyed["events"][key].get("revision") for key in stored):
         stale = stale_keys(connection)
         stored = stored.difference(connection.execute(_UPDATE).fetchall())
-    result = WriteResult({**known, "events": stored}, _merge(records, keyed["events"], stale))
+    merged = _merge(records, keyed["events"], stale, known.get("events", frozenset()))
+    result = WriteResult({**known, "events": stored}, merged)
     _insert_receipts(connection, batch, keyed, result)
     return result
 
 
-def _merge(records: CallRecords, events: Mapping[Key, Row], stale: Sequence[Key]) -> Mapping[Key, str]:
+def _merge(
+    records: CallRecords, events: Mapping[Key, Row], stale: Sequence[Key], known: frozenset[Key]
+) -> Mapping[Key, str]:
     """Leave one charge to each provider call that the events of the batch are about."""
     if not events:
         return {}
-    changed = merge_records(records, list(events.values()), stale)
+    changed = merge_records(records, list(events.values()), stale, known)
     return {key: winner for key, winner in changed.items() if winner is not None and key in events}
 
 

@@ -24,7 +24,7 @@ def is_part_of_stream(call: Call) -> bool:
     """Whether a call brings the usage of another one, or is one whose usage may come later."""
     if CARRIER in call.flags:
         return True
-    is_open = not (call.row["units"] or call.is_failed or call.response_key or AGGREGATE in call.flags)
+    is_open = not (call.row.get("units") or call.is_failed or call.response_key or AGGREGATE in call.flags)
     return call.vantage == TRACED and is_open
 
 

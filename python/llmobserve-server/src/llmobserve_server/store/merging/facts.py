@@ -103,25 +103,27 @@ class Call:
 
 def call_of(row: Row) -> Call:
     """The facts of a row whose type is `call`."""
-    ids = (row["provider"] or "", row["operation"] or "")
-    start: datetime = row["start_time"]
-    if is_otlp(row):
-        source, vantage = f"otlp:{row['sdk'] or ''}", TRACED
-    elif row["transport"] == "gateway":
+    transport, sdk = row.get("transport"), row.get("sdk")
+    if transport == OTLP:
+        source, vantage = f"otlp:{sdk or ''}", TRACED
+    elif transport == "gateway":
         source, vantage = "gateway", GATEWAY
     elif row["is_exchange"]:
         source, vantage = "exchange", EXCHANGE
     else:
         source, vantage = "told", TOLD
+    provider, operation, http_status = row["provider"] or "", row["operation"] or "", row.get("http_status")
+    response_id, request_id = row.get("response_id"), row.get("request_id")
+    start: datetime = row["start_time"]
     return Call(
         row=row,
         event_id=row["event_id"],
         start=start,
-        end=start + timedelta(milliseconds=row["duration_ms"] or 0.0),
+        end=start + timedelta(milliseconds=row.get("duration_ms") or 0.0),
         source=source,
         vantage=vantage,
-        response_key=call_key(*ids, row["response_id"], None, row["http_status"]) if row["response_id"] else None,
-        request_key=call_key(*ids, None, row["request_id"], row["http_status"]) if row["request_id"] else None,
-        flags=frozenset(row["usage_flags"] or ()),
+        response_key=call_key(provider, operation, response_id, None, http_status) if response_id else None,
+        request_key=call_key(provider, operation, None, request_id, http_status) if request_id else None,
+        flags=frozenset(row.get("usage_flags") or ()),
         is_failed=row["status"] == "error",
     )

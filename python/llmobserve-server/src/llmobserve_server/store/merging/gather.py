@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from llmobserve_server.store.merging.carriers import STREAM_APART, is_part_of_stream
 from llmobserve_server.store.merging.charges import NEAR
+from llmobserve_server.store.merging.decisions import Known
 from llmobserve_server.store.merging.facts import AGGREGATE, TOLD, TRACED, Call, call_of
 from llmobserve_server.store.merging.groups import SLACK, START_APART
 from llmobserve_server.store.merging.records import CallRecords, Times
@@ -20,15 +21,12 @@ _MARGIN = timedelta(hours=1)
 """Asked for at once beyond what is needed, so that a record found a little earlier is no reason to ask again."""
 
 
-class Gathered:
+class Gathered(Known):
     """Records that one transaction is concerned with, read step by step."""
 
     def __init__(self, records: CallRecords) -> None:
+        super().__init__()
         self._records = records
-        self.rows: dict[Key, Row] = {}
-        self.calls: dict[Key, Call] = {}
-        self.traces: defaultdict[Key, list[Row]] = defaultdict(list)
-        """By (project_id, trace_id); all rows of a trace with a record that came by OTLP."""
         self._asked: Times | None = None
         self._keys: set[Key] = set()
         self._asked_keys: set[Key] = set()
@@ -49,17 +47,17 @@ class Gathered:
 
     def _next(self, found: Sequence[Row]) -> list[Row]:
         times = self._times(found)
-        traces = {(row["project_id"], row["trace_id"]) for row in found if row["trace_id"]} - self._asked_traces
+        traces = {(row["project_id"], row["trace_id"]) for row in found if row.get("trace_id")} - self._asked_traces
         self._asked_traces |= traces
-        fresh = self._add(self._records.of_traces(traces, times))
+        fresh = self.add(self._records.of_traces(traces, times))
         for row in (*found, *fresh):
             if row["type"] == "call":
                 self._keys.update(_keys_of(row))
-        fresh += self._add(self._records.sharing(self._keys - self._asked_keys, times))
+        fresh += self.add(self._records.sharing(self._keys - self._asked_keys, times))
         self._asked_keys |= self._keys
         requests = {each for row in (*found, *fresh) for each in _requests_of(row)} - self._asked_requests
         self._asked_requests |= requests
-        return fresh + self._add(self._records.of_requests(requests, times))
+        return fresh + self.add(self._records.of_requests(requests, times))
 
     def _times(self, found: Sequence[Row]) -> Times:
         first, last = times_of(found)
@@ -72,66 +70,54 @@ class Gathered:
             self._asked_requests.clear()
         return self._asked
 
-    def _add(self, rows: Iterable[Row]) -> list[Row]:
-        fresh: list[Row] = []
-        for row in rows:
-            key: Key = (row["project_id"], row["event_id"])
-            if key not in self.rows:
-                self.rows[key] = row
-                fresh.append(row)
-                if row["type"] == "call":
-                    self.calls[key] = call_of(row)
-                if row["trace_id"]:
-                    self.traces[key[0], row["trace_id"]].append(row)
-        return fresh
-
-    def follow_streams(self) -> None:
-        """Read the records of the same scopes that bring the usage of a stream found so far, or wait for it."""
-        seeds = list(self.calls.values())
+    def follow_streams(self, new: Iterable[Row]) -> None:
+        """Read the records of the same scopes that bring the usage of a stream found so far or new, or wait for it."""
+        seeds = [*self.calls.values(), *(call_of(row) for row in new if row["type"] == "call")]
         for _ in range(_MOST_ROUNDS):
             known = set(self.calls)
             lots: defaultdict[str | None, list[Call]] = defaultdict(list)
             for seed in filter(is_part_of_stream, seeds):
                 lots[seed.row["sdk"]].append(seed)
             for sdk, lot in lots.items():
-                found = self._near(lot, STREAM_APART, no_id=True)
-                parts = [row for row in found if row["sdk"] == sdk and is_part_of_stream(call_of(row))]
-                self.follow(parts)
+                first, last = min(seed.start for seed in lot), max(seed.end for seed in lot)
+                times = first - STREAM_APART, last + STREAM_APART
+                found = self._near([seed.row for seed in lot], times, no_id=True)
+                self.follow([row for row in found if row["sdk"] == sdk and is_part_of_stream(call_of(row))])
             seeds = [call for key, call in self.calls.items() if key not in known]
             if not seeds:
                 return
 
     def follow_near(self, new: Iterable[Row]) -> None:
         """Read the calls that only the time may join with new ones, or with what was found so far."""
-        unseen = [call_of(row) for row in new if row["type"] == "call" and _key(row) not in self.calls]
-        seeds = [*self.calls.values(), *unseen]
+        seeds = [call.row for call in self.calls.values()]
+        seeds += [row for row in new if row["type"] == "call" and _key(row) not in self.calls]
         for _ in range(_MOST_ROUNDS):
             known = set(self.calls)
-            plausible = self._plausible([seed for seed in seeds if _may_be_guessed(seed)])
+            plausible = self._plausible(seeds)
             self.follow(plausible)
-            self._add(plausible)
-            seeds = [call for key, call in self.calls.items() if key not in known]
+            self.add(plausible)
+            seeds = [call.row for key, call in self.calls.items() if key not in known]
             if not seeds:
                 return
 
-    def _plausible(self, seeds: Sequence[Call]) -> list[Row]:
+    def _plausible(self, seeds: Sequence[Row]) -> list[Row]:
         """Calls of other sources that went on at the time of a seed. One of the two has no id of its answer."""
-        lots: defaultdict[tuple[str | None, bool], list[Call]] = defaultdict(list)
-        for seed in seeds:
-            lots[seed.row["sdk"], seed.response_key is not None].append(seed)
+        lots: defaultdict[tuple[str | None, bool], list[Row]] = defaultdict(list)
+        for row in seeds:
+            if row.get("transport") != "manual":
+                lots[row.get("sdk"), bool(row.get("response_id"))].append(row)
         plausible: list[Row] = []
         for (sdk, has_id), lot in lots.items():
-            plausible += _going_on(lot, self._near(lot, START_APART, no_id=has_id, not_by=sdk))
+            first, last = times_of(lot)
+            found = self._near(lot, (first - START_APART, last + START_APART), no_id=has_id, not_by=sdk)
+            if found:
+                plausible += _going_on([call for call in map(call_of, lot) if _may_be_guessed(call)], found)
         return plausible
 
-    def _near(self, lot: Sequence[Call], apart: timedelta, *, no_id: bool, not_by: str | None = None) -> Sequence[Row]:
-        return self._records.near(
-            {seed.row["project_id"] for seed in lot},
-            {seed.row["provider"] for seed in lot if seed.row["provider"]},
-            (min(seed.start for seed in lot) - apart, max(seed.end for seed in lot) + apart),
-            no_id=no_id,
-            not_by=not_by,
-        )
+    def _near(self, lot: Sequence[Row], times: Times, *, no_id: bool, not_by: str | None = None) -> Sequence[Row]:
+        projects = {row["project_id"] for row in lot}
+        providers = {row["provider"] for row in lot if row["provider"]}
+        return self._records.near(projects, providers, times, no_id=no_id, not_by=not_by)
 
 
 def times_of(rows: Iterable[Row]) -> Times:
@@ -145,15 +131,17 @@ def _key(row: Row) -> Key:
 
 
 def _keys_of(row: Row) -> Iterable[Key]:
-    call = call_of(row)
-    for key in (row["call_key"], call.response_key, call.request_key):
-        if key is not None:
-            yield row["project_id"], key
+    """Keys under which other records of the call may be, in any case more than too few."""
+    project_id = row["project_id"]
+    if (key := row["call_key"]) is not None:
+        yield project_id, key
+    if request_id := row.get("request_id"):
+        yield project_id, f"{row['provider']}:{request_id}"
 
 
 def _requests_of(row: Row) -> Iterable[tuple[str, str, str]]:
     """The request of a record that does not name the answer."""
-    if row["type"] == "call" and row["response_id"] is None and row["request_id"] and not row["is_exchange"]:
+    if row["type"] == "call" and not row.get("response_id") and row.get("request_id") and not row["is_exchange"]:
         yield row["project_id"], row["provider"], row["request_id"]
 
 

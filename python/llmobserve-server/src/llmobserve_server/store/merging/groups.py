@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from llmobserve_server.store.merging.facts import AGGREGATE, TOLD, TRACED, Call
+from llmobserve_server.store.merging.facts import AGGREGATE, EXCHANGE, TOLD, TRACED, Call
 
 __all__ = ["SLACK", "START_APART", "Group", "by_time", "groups_of"]
 
@@ -71,7 +71,7 @@ def groups_of(calls: Sequence[Call], pairs: Iterable[tuple[Call, Call]]) -> list
         if (key := call.response_key or call.request_key) is not None:
             sets.join(by_key.setdefault((project, key), call), call)
     for call in plain:
-        if call.response_key is None and call.request_key is not None:
+        if call.response_key is None and call.request_key is not None and call.vantage != EXCHANGE:
             other = answered.get((call.row["project_id"], call.request_key))
             if other is not None:
                 sets.join(other, call)

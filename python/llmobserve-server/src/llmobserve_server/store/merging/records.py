@@ -1,9 +1,9 @@
 """What merging reads and changes in a store, inside the transaction that has just written the rows: one per engine."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Protocol
+from typing import Literal, Protocol
 
 from llmobserve_server.store.protocol import Key, Row
 
@@ -22,10 +22,10 @@ BORROWED = (
 """Columns that a record without the first of a group takes from other records. `borrowed` names those it has taken."""
 
 READ = (
-    *("project_id", "event_id", "type", "kind", "name", "status", "start_time", "duration_ms"),
-    *("trace_id", "span_id", "parent_span_id", "service", "process_id", "sdk", "transport", "is_exchange"),
+    *("project_id", "event_id", "type", "kind", "status", "start_time", "duration_ms"),
+    *("trace_id", "span_id", "parent_span_id", "service", "sdk", "transport", "is_exchange"),
     *("provider", "operation", "request_model", "response_model", "response_id", "request_id"),
-    *("call_key", "logical_call_id", "billable", "merged_into", "borrowed"),
+    *("call_key", "billable", "merged_into", "borrowed"),
     *("usage_source", "usage_flags", "input_tokens", "output_tokens", "units"),
     *chain.from_iterable(BORROWED),
 )
@@ -68,6 +68,15 @@ class CallRecords(Protocol):
         """All calls and spans of those of the traces, (project_id, trace_id), that have a record by OTLP.
 
         That is one with the transport `otlp`; nothing of the other traces is returned.
+        """
+        ...
+
+    def counts(
+        self, column: Literal["trace_id", "call_key"], pairs: Collection[Key], times: Times
+    ) -> Mapping[Key, int]:
+        """How many records have each of the pairs of project and value of a column; those that none has may be absent.
+
+        Asked for all traces and keys of a batch that OTLP brought: where the batch has them all, nothing is read again.
         """
         ...
 

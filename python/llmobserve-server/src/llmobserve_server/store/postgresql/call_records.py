@@ -1,7 +1,7 @@
 """What merging reads and changes, in the open transaction that holds the locks of its projects."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from psycopg import Connection
@@ -27,6 +27,13 @@ _OF_TRACES = f"""
     SELECT {_COLUMNS} FROM by_otlp {_JOINED.format(pairs="by_otlp", column="trace_id")} WHERE {_ROW_IN_TIME}
 """
 _DECIDED = "(row.merged_into IS NOT NULL OR row.borrowed IS NOT NULL)"
+_COUNTS = {
+    column: f"""
+    WITH {_WANTED} SELECT wanted.project_id, wanted.value, count(*)
+    FROM wanted {_JOINED.format(pairs="wanted", column=column)} WHERE {_ROW_IN_TIME} GROUP BY 1, 2
+    """
+    for column in ("trace_id", "call_key")
+}
 _SHARING = f"""
     WITH {_WANTED}, others AS (
         SELECT DISTINCT wanted.project_id, wanted.value FROM wanted {_JOINED.format(pairs="wanted", column="call_key")}
@@ -80,6 +87,15 @@ class PostgresqlCallRecords:
     def of_traces(self, traces: Collection[Key], times: Times) -> Sequence[Row]:
         """All calls and spans of those of the traces that have a record with the transport `otlp`."""
         return self._fetch(_OF_TRACES, _listed(traces, times)) if traces else []
+
+    def counts(
+        self, column: Literal["trace_id", "call_key"], pairs: Collection[Key], times: Times
+    ) -> Mapping[Key, int]:
+        """How many records have each of the pairs."""
+        if not pairs:
+            return {}
+        found = self._connection.execute(_COUNTS[column].encode(), {**_listed(pairs, times)}).fetchall()
+        return {(project, value): count for project, value, count in found}
 
     def sharing(self, keys: Collection[Key], times: Times) -> Sequence[Row]:
         """All records of those of the keys of which a decision may be needed."""
