@@ -87,7 +87,8 @@ class ServerSettings:
             "LLMOBSERVE_CONTROL_DB",
             str,
             "a URL",
-            "Database of projects, keys and users. Default: a SQLite file in the data directory.",
+            "Database of projects, keys and users. Default: LLMOBSERVE_DB where that is PostgreSQL, else a SQLite file "
+            "in the data directory.",
         ),
     )
     price_book: Path | None = field(
@@ -234,8 +235,12 @@ class ServerSettings:
 
     @property
     def control_db_url(self) -> str:
-        """URL of the control database."""
-        return self.control_db or f"sqlite:///{self.directory / 'control.db'}"
+        """URL of the control database: without one of its own the PostgreSQL database of the events, else a file."""
+        if self.control_db:
+            return self.control_db
+        if self.db_url.startswith(("postgres://", "postgresql://")):
+            return self.db_url
+        return f"sqlite:///{self.directory / 'control.db'}"
 
 
 def _row_of(spec: Field[Any]) -> _Row:

@@ -75,8 +75,10 @@ def pending_control(url: str) -> list[str]:
 
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername in {"postgres", "postgresql"}:
+        # The address may be that of the store of events, with options of ours.
+        ours = [name for name in parsed.query if name.startswith("llmobserve_")]
+        parsed = parsed.set(drivername="postgresql+psycopg").difference_update_query(ours)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Errors go to the log: the values of a statement, hashes of secrets among them, do not.
@@ -111,8 +113,15 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:
+        _wait_for_others(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Be alone in this until the transaction ends: collectors that start together prepare the database once."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("select pg_advisory_xact_lock(hashtext('llmobserve control database'))"))
 
 
 def _revision(connection: Connection) -> str | None:
@@ -135,6 +144,9 @@ def _back_up(engine: Engine, revision: str) -> None:
 
 def _ensure_default_project(database: ControlDatabase) -> None:
     with database.session() as session, session.begin():
+        if session.get(Project, DEFAULT_PROJECT) is None:
+            _wait_for_others(session.connection())
+            session.expire_all()
         if session.get(Project, DEFAULT_PROJECT) is None:
             session.merge(Organisation(id=DEFAULT_ORGANISATION, name="Default"))
             session.flush()
