@@ -126,7 +126,8 @@ def _insert_new(
         stale: set[Key] = set()
         if any(keyed["events"][key].get("revision") for key in stored):
             stored = stored - _revise(connection, keyed["events"], touched, stale)
-        result = WriteResult({**known, "events": stored}, _merge(connection, keyed, touched, stale))
+        merged = _merge(connection, keyed, touched, stale, known.get("events", frozenset()))
+        result = WriteResult({**known, "events": stored}, merged)
         _insert_receipts(connection, batch, keyed, result)
         mark(connection, touched)
     return result
@@ -140,12 +141,14 @@ def _insert(table: str) -> bytes:
     return f"{insert} ON CONFLICT DO NOTHING RETURNING project_id, event_id".encode()
 
 
-def _merge(connection: Connection[Any], keyed: _Keyed, touched: Touched, stale: Collection[Key]) -> Mapping[Key, str]:
+def _merge(
+    connection: Connection[Any], keyed: _Keyed, touched: Touched, stale: Collection[Key], known: frozenset[Key]
+) -> Mapping[Key, str]:
     """Leave one charge to each provider call that the events of the batch are about."""
     events = keyed["events"]
     if not events:
         return {}
-    changed = merge_records(PostgresqlCallRecords(connection, touched), list(events.values()), stale)
+    changed = merge_records(PostgresqlCallRecords(connection, touched), list(events.values()), stale, known)
     return {key: into for key, into in changed.items() if into is not None and key in events}
 
 
