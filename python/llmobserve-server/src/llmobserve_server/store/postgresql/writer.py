@@ -99,7 +99,7 @@ def _insert_all(
         lock_projects(connection, _projects(keyed))
         for table, text in texts.items():
             copy_text(connection, table, _COLUMNS[table], text)
-        result = WriteResult(merged=_merge(connection, keyed, touched, ()))
+        result = WriteResult(merged=_merge(connection, keyed, touched, (), frozenset()))
         _insert_receipts(connection, batch, keyed, result)
         mark(connection, touched)
     return result
