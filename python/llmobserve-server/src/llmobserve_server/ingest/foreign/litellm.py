@@ -5,6 +5,7 @@ failure; times in seconds since 1970; `response_cost` in US dollars, 0 where it 
 """
 
 from typing import Any
+from uuid import UUID
 
 from llmobserve_server.errors import BadRequest
 from llmobserve_server.ingest.foreign.entrance import listed
@@ -80,7 +81,8 @@ def _attributes(payload: dict[str, Any], own_id: str, error: Any, *, failed: boo
     # What the caller sent along, and what its key was given.
     said = {**object_of(metadata.get("spend_logs_metadata")), **object_of(metadata.get("requester_metadata"))}
     answer = object_of(payload.get("response"))
-    hidden = object_of(payload.get("hidden_params"))
+    hidden, asked = object_of(payload.get("hidden_params")), object_of(payload.get("model_parameters"))
+    session = payload.get("session_id") or said.pop("session_id", None) or _own_name(payload.get("trace_id"))
     return stated(
         {
             "llm.request.type": payload.get("call_type"),
@@ -88,7 +90,7 @@ def _attributes(payload: dict[str, Any], own_id: str, error: Any, *, failed: boo
             "gen_ai.provider.name": payload.get("custom_llm_provider"),
             "gen_ai.response.model": answer.get("model"),
             "gen_ai.response.id": None if failed else own_id,
-            "litellm.call_id": hidden.get("litellm_call_id"),
+            "litellm.call_id": payload.get("litellm_call_id") or hidden.get("litellm_call_id"),
             "litellm.model_group": payload.get("model_group"),
             "gen_ai.usage.input_tokens": payload.get("prompt_tokens") if not failed else None,
             "gen_ai.usage.output_tokens": payload.get("completion_tokens") if not failed else None,
@@ -96,13 +98,15 @@ def _attributes(payload: dict[str, Any], own_id: str, error: Any, *, failed: boo
             "gen_ai.input.messages": payload.get("messages"),
             "gen_ai.output.messages": payload.get("response"),
             "gen_ai.cost.total_cost": payload.get("response_cost"),
-            "server.address": payload.get("api_base"),
+            "server.address": payload.get("api_base") or hidden.get("api_base"),
             "llm.is_streaming": payload.get("stream"),
-            "llm.user": payload.get("end_user") or metadata.get("user_api_key_end_user_id"),
+            "llm.user": payload.get("end_user") or metadata.get("user_api_key_end_user_id") or asked.get("user"),
             "http.response.status_code": error.get("error_code"),
             "error.type": error.get("error_class"),
             "error.message": error.get("error_message"),
-            "session.id": said.pop("session_id", None),
+            "session.id": payload.get("session_id")
+            or said.pop("session_id", None)
+            or _own_name(payload.get("trace_id")),
             "llmobserve.customer_id": said.pop("customer_id", None),
             "llmobserve.tags": payload.get("request_tags") or None,
             "metadata.usage_object": answer.get("usage") or metadata.get("usage_object"),
@@ -110,6 +114,15 @@ def _attributes(payload: dict[str, Any], own_id: str, error: Any, *, failed: boo
             **{f"metadata.{name}": value for name, value in said.items()},
         }
     )
+
+
+def _own_name(trace_id: Any) -> str | None:
+    """A trace id that LiteLLM did not make: the session that the application named (litellm 1.106.2)."""
+    try:
+        UUID(str(trace_id))
+    except ValueError:
+        return text_of(trace_id)
+    return None
 
 
 def _first_token_s(payload: dict[str, Any]) -> float | None:
