@@ -1,154 +1,121 @@
-"""Ingest from request body to durable commit: rate, commit times, disk. Run: `python tests/bench/bench_ingest.py`."""
+"""Our own format into the collector, over HTTP, until it can be queried: rate, answers, processor, memory, disk.
 
-import asyncio
-import gzip
+The collector is a process of its own with 350 MB for DuckDB, and is asked over its API for what it has. Senders share
+the machine with it. What is answered with 200 is durable and visible, so the rate of answers is that of what is
+visible; the count at the end is held against it. OTLP is in `./dev bench collectors`, beside other collectors.
+"""
+
+import json
+import os
 import random
+import re
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar
 from pathlib import Path
 
-from llmobserve.wire import (
-    CallEvent,
-    ContentRecord,
-    Context,
-    Usage,
-    batch_to_json,
-    new_event_id,
-    now_us,
-    record_to_json,
-)
-from llmobserve_server.cli.server import collect_seldom
-from llmobserve_server.ingest import Ingestor
-from llmobserve_server.store.open import open_store
+import psutil
 
-SENDERS = 4
-CONTENT_BYTES = 4096
-MODELS = ("gpt-4o-mini", "gpt-5-nano", "gpt-5-mini", "gpt-4.1")
-WORDS = ("the", "model", "reads", "a", "long", "prompt", "and", "answers", "about", "orders", "invoices", "refunds")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.own_load import OwnBatch, send_all
+
+EVENTS = int(os.environ.get("LLMOBSERVE_BENCH_EVENTS", "150000"))
+SIZES = (10_000, 1_000, 100)
+SERVE = [str(Path(sys.executable).with_name("llmobserve")), "serve", "--port", "0"]
+IDLE_S = 12.0
+_MB = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Case:
-    """One line of the table."""
+@dataclass
+class Collector:
+    """A running one."""
 
-    batch_size: int
-    batches: int
-    with_content: bool
-
-
-CASES = (
-    Case(1000, 60, with_content=False),
-    Case(100, 200, with_content=False),
-    Case(1000, 20, with_content=True),
-    Case(100, 100, with_content=True),
-)
+    url: str
+    process: psutil.Process
+    ask: Callable[[str], object]
+    """The answer of a path below /api/v1."""
+    started_s: float
+    """Until it answered."""
 
 
-def _call(dice: random.Random) -> CallEvent:
-    model = dice.choice(MODELS)
-    prompt, cached, answer = dice.randrange(50, 4000), dice.randrange(0, 2000), dice.randrange(5, 900)
-    return CallEvent(
-        event_id=new_event_id(),
-        sequence=dice.randrange(10**6),
-        kind="llm",
-        provider="openai",
-        operation="chat.completions",
-        request_model=model,
-        response_model=model,
-        start_time_us=now_us() - dice.randrange(10**9),
-        duration_ms=dice.random() * 4000,
-        time_to_first_token_ms=dice.random() * 900,
-        http_status=200,
-        stream=dice.random() < 0.5,
-        response_id=f"chatcmpl-{dice.randbytes(12).hex()}",
-        request_id=f"req_{dice.randbytes(16).hex()}",
-        usage=Usage(
-            units={"input_text_tokens": prompt, "cache_read_text_tokens": cached, "output_text_tokens": answer},
-            details={"reasoning_tokens": answer // 2},
-            source="response",
-            raw={
-                "prompt_tokens": prompt + cached,
-                "completion_tokens": answer,
-                "prompt_tokens_details": {"cached_tokens": cached},
-            },
-        ),
-        dimensions={"service_tier": "default"},
-        host="api.openai.com",
-        transport="httpx2",
-        context=Context(
-            run_id=new_event_id(),
-            run_name=f"job {dice.randrange(20)}",
-            session_id=f"s{dice.randrange(500)}",
-            customer_id=f"customer-{dice.randrange(2000)}",
-            trace_id=dice.randbytes(16).hex(),
-            span_id=dice.randbytes(8).hex(),
-            parent_span_id=dice.randbytes(8).hex(),
-            section_path=f"agent:a{dice.randrange(50)}/tool:search",
-            tags=("nightly",),
-            metadata={"region": dice.choice(("eu", "us"))},
-        ),
-    )
+@contextmanager
+def collector(data_dir: Path, **env: str) -> Generator[Collector]:
+    """Serve from `data_dir` until the end of the block."""
+    begun = time.perf_counter()
+    settings = {"COLUMNS": "400", "NO_COLOR": "1", "LLMOBSERVE_DB_MEMORY_MB": "350", "LLMOBSERVE_OTLP_GRPC_PORT": "0"}
+    with subprocess.Popen(
+        [*SERVE, "--data-dir", str(data_dir)], stdout=subprocess.PIPE, text=True, env=os.environ | settings | env
+    ) as child:
+        assert child.stdout is not None
+        link = next(found for line in child.stdout if (found := re.search(r"https?://\S*/sign-in\?token=\S+", line)))
+        url = link[0].partition("/sign-in")[0]
+        open_url = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
+        ).open
+        open_url(f"{url}/health", timeout=10).read()
+        started_s = time.perf_counter() - begun
+        open_url(link[0], timeout=10).read()
+        try:
+            yield Collector(
+                url,
+                psutil.Process(child.pid),
+                lambda path: json.load(open_url(f"{url}/api/v1/{path}", timeout=60)),
+                started_s,
+            )
+        finally:
+            child.terminate()
 
 
-def _body(case: Case, dice: random.Random) -> bytes:
-    records: list[bytes] = []
-    for _ in range(case.batch_size):
-        event = _call(dice)
-        records.append(record_to_json(event))
-        if case.with_content:
-            said = " ".join(dice.choices(WORDS, k=CONTENT_BYTES // 6))[:CONTENT_BYTES]
-            half = CONTENT_BYTES // 2
-            content = ContentRecord(event_id=event.event_id, input=[{"content": said[:half]}], output=said[half:])
-            records.append(record_to_json(content))
-    head = {"version": 1, "batch_id": "bench", "sent_at_us": now_us(), "source": {"process_id": "bench"}}
-    return gzip.compress(batch_to_json(head, records), 6)
+def used(process: psutil.Process) -> tuple[float, float]:
+    """Processor seconds and resident MB of a process and its children."""
+    family = [process, *process.children(recursive=True)]
+    return sum(sum(one.cpu_times()[:2]) for one in family), sum(one.memory_info().rss for one in family) / _MB
 
 
-async def _send(ingestor: Ingestor, bodies: list[bytes]) -> None:
-    gate = asyncio.Semaphore(SENDERS)
-
-    async def one(body: bytes) -> None:
-        async with gate:
-            await ingestor.submit(body, content_encoding="gzip", project_id="default")
-
-    async with asyncio.TaskGroup() as group:
-        for body in bodies:
-            group.create_task(one(body))
+def _visible(here: Collector) -> int:
+    tables = here.ask("storage")["tables"]  # type: ignore[index]
+    return sum(table["rows"] for table in tables if table["table"] == "events")
 
 
-def _measure(case: Case) -> str:
-    dice = random.Random(7)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "events.duckdb"
-        store = open_store(f"duckdb:///{path}")
-        ingestor = Ingestor(store)
-        ingestor.start()
-        asyncio.run(_send(ingestor, [_body(case, dice)]))  # loads the price book
-        bodies = [_body(case, dice) for _ in range(case.batches)]
-        wall, cpu = time.perf_counter(), time.process_time()
-        asyncio.run(_send(ingestor, bodies))
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        commits = ingestor.stats().recent_commit_seconds[1:]
-        ingestor.stop()
-        store.close()
-        events = case.batches * case.batch_size
-        deciles = statistics.quantiles(commits, n=20)
-        what = "4 KB content" if case.with_content else "no content"
+def _measure(size: int) -> str:
+    dice = random.Random(size)
+    batch = OwnBatch(size)
+    batches = max(EVENTS // size, 4)
+    if size < 1000:
+        batches //= 3
+    with tempfile.TemporaryDirectory() as folder, collector(Path(folder)) as here:
+        idle_mb = used(here.process)[1]
+        post = f"{here.url}/v1/events"
+        send_all(post, [batch.fresh(dice) for _ in range(2)])  # loads the price book and the libraries
+        bodies = [batch.fresh(dice) for _ in range(batches)]
+        before, sent = used(here.process), batches * size
+        told = send_all(post, bodies)
+        after = used(here.process)
+        seen = _visible(here) - 2 * size
+        time.sleep(IDLE_S)
+        disk = sum(file.stat().st_size for file in Path(folder).glob("events.duckdb*")) / (sent + 2 * size)
+        waits = statistics.quantiles(told.waits_ms, n=20)
         return (
-            f"batches of {case.batch_size:5}, {what:12}: {events / wall:8,.0f} events/s, "
-            f"{cpu / events * 1e6:5.1f} us CPU an event, commit p50 {statistics.median(commits) * 1000:5.1f} ms "
-            f"p95 {deciles[-1] * 1000:6.1f} ms, "
-            f"{path.stat().st_size / (events + case.batch_size):6,.0f} bytes an event on disk"
+            f"batches of {size:6,}: {sent / told.seconds:8,.0f} events/s answered and visible ({seen:,} of {sent:,}), "
+            f"{(after[0] - before[0]) / sent * 1e6:5.1f} us of processor an event, answers p50 "
+            f"{statistics.median(told.waits_ms):5.0f} ms p95 {waits[-1]:5.0f} ms {dict(told.answers)}, "
+            f"memory {after[1]:.0f} MB (idle before {idle_mb:.0f}), {disk:.0f} bytes an event on disk, "
+            f"start {here.started_s * 1000:.0f} ms"
         )
 
 
 def main() -> None:
-    """Print one line for each case."""
-    collect_seldom()
-    for case in CASES:
-        print(_measure(case), flush=True)
+    """Print one line for each size of batch."""
+    for size in SIZES:
+        print(_measure(size), flush=True)
 
 
 if __name__ == "__main__":

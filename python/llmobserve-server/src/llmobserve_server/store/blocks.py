@@ -10,7 +10,7 @@ from sqlalchemy.types import JSON
 from llmobserve_server.store.protocol import Key, Row
 from llmobserve_server.store.tables import metadata
 
-__all__ = ["RowBlock", "RowChain", "keys_of", "revisions_of"]
+__all__ = ["RowBlock", "RowChain", "keys_of", "revisions_of", "values_of"]
 
 _decode = msgspec.json.Decoder().decode
 
@@ -124,3 +124,12 @@ def revisions_of(rows: Sequence[Row]) -> Sequence[int]:
     if isinstance(rows, RowChain):
         return [revision for part in rows.parts for revision in revisions_of(part)]
     return [row.get("revision") or 0 for row in rows]
+
+
+def values_of(rows: Sequence[Row], name: str) -> Sequence[Any]:
+    """The values of a column of rows, in order; `None` where a row does not have it."""
+    if isinstance(rows, RowBlock):
+        return rows.column(name)
+    if isinstance(rows, RowChain):
+        return [value for part in rows.parts for value in values_of(part, name)]
+    return [row.get(name) for row in rows]

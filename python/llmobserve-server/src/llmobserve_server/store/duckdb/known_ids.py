@@ -7,7 +7,7 @@ happened. Ids of another kind are found as well, by a look at all blocks.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from itertools import pairwise
 
 import duckdb
@@ -34,17 +34,23 @@ def known_keys(connection: duckdb.DuckDBPyConnection, table: str, keys: Collecti
     """Those of the keys that have a row in a table; they are those of the view `incoming_<table>`."""
     found: set[Key] = set()
     sql = _FIND.format(table=table)
-    for first, last in id_ranges(event_id for _, event_id in keys):
+    for first, last in id_ranges([event_id for _, event_id in keys]):
         found.update(connection.execute(sql, {"first": first, "last": last}).fetchall())
     return frozenset(found)
 
 
-def id_ranges(ids: Iterable[str]) -> list[tuple[str, str]]:
+def id_ranges(ids: Collection[str]) -> list[tuple[str, str]]:
     """At most nine ranges, bounds included, that hold all ids; few others lie in those of ids that tell a time."""
+    if not ids:
+        return []
+    first, last = min(ids), max(ids)
+    if _is_timed(first) and _is_timed(last) and _unit(last) - _unit(first) <= _GAP:
+        # Whatever else is among them lies between these two as well.
+        return [(first, last)]
     timed: list[str] = []
     others: list[str] = []
     for event_id in ids:
-        (timed if _TIMED.fullmatch(event_id) else others).append(event_id)
+        (timed if _is_timed(event_id) else others).append(event_id)
     ranges = [(min(others), max(others))] if others else []
     if timed:
         timed.sort()
@@ -60,6 +66,10 @@ def _runs(timed: list[str]) -> list[tuple[str, str]]:
     starts = [0, *sorted(at for _, at in widest)]
     ends = [*starts[1:], len(timed)]
     return [(timed[start], timed[end - 1]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _is_timed(event_id: str) -> bool:
+    return _TIMED.fullmatch(event_id) is not None
 
 
 def _unit(event_id: str) -> int:

@@ -1,6 +1,6 @@
 """One batch as one DuckDB transaction: insert or ignore, and newer revisions of calls in place."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -118,20 +118,22 @@ def _write(
     if any(keyed["events"][key].get("revision") for key in stored):
         stale = stale_keys(connection)
         stored = stored.difference(connection.execute(_UPDATE).fetchall())
-    merged = _merge(records, keyed["events"], stale, known.get("events", frozenset()))
+    rows = batch.events if len(batch.events) == len(keyed["events"]) else list(keyed["events"].values())
+    merged = _merge(records, rows, keyed["events"].keys(), stale, known.get("events", frozenset()))
     result = WriteResult({**known, "events": stored}, merged)
     _insert_receipts(connection, batch, keyed, result)
     return result
 
 
 def _merge(
-    records: CallRecords, events: Mapping[Key, Row], stale: Sequence[Key], known: frozenset[Key]
+    records: CallRecords, rows: Sequence[Row], own: Collection[Key], stale: Sequence[Key], known: frozenset[Key]
 ) -> Mapping[Key, str]:
-    """Leave one charge to each provider call that the events of the batch are about."""
-    if not events:
-        return {}
-    changed = merge_records(records, list(events.values()), stale, known)
-    return {key: winner for key, winner in changed.items() if winner is not None and key in events}
+    """Leave one charge to each provider call that the events of the batch are about.
+
+    Returns those of the batch's own that another record is charged for, with its id.
+    """
+    changed = merge_records(records, rows, stale, known)
+    return {key: winner for key, winner in changed.items() if winner is not None and key in own}
 
 
 def _insert_others(

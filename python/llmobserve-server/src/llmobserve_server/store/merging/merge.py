@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
+from llmobserve_server.store.blocks import values_of
 from llmobserve_server.store.merging.charges import NEAR
 from llmobserve_server.store.merging.decisions import wanted_of
 from llmobserve_server.store.merging.facts import OTLP
@@ -31,6 +32,8 @@ def merge_records(
         Calls about whose charge it was decided otherwise than their rows say, with the record that is charged in their
         place, or `None` for those that are charged themselves again.
     """
+    if not new or not (stale or _concerns_others(records, new)):
+        return {}
     by_project: defaultdict[str, list[Row]] = defaultdict(list)
     for row in new:
         by_project[row["project_id"]].append(row)
@@ -58,6 +61,15 @@ def _merge(
     places = ("project_id", "event_id", "start_time")
     records.change([{**{name: stored[key][name] for name in places}, **row} for key, row in wanted.items()])
     return {key: row["merged_into"] for key, row in wanted.items() if row["merged_into"] != stored[key]["merged_into"]}
+
+
+def _concerns_others(records: CallRecords, new: Sequence[Row]) -> bool:
+    """Whether anybody but the SDK told of the new rows, or of what happened near them; looks at few columns only."""
+    told = zip(values_of(new, "type"), values_of(new, "transport"), values_of(new, "is_exchange"), strict=True)
+    if any(transport == OTLP or (kind == "call" and is_exchange is False) for kind, transport, is_exchange in told):
+        return True
+    starts = values_of(new, "start_time")
+    return records.any_others((min(starts) - NEAR, max(starts) + NEAR))
 
 
 def _is_other(row: Row) -> bool:
