@@ -104,9 +104,7 @@ def _attributes(payload: dict[str, Any], own_id: str, error: Any, *, failed: boo
             "http.response.status_code": error.get("error_code"),
             "error.type": error.get("error_class"),
             "error.message": error.get("error_message"),
-            "session.id": payload.get("session_id")
-            or said.pop("session_id", None)
-            or _own_name(payload.get("trace_id")),
+            "session.id": session,
             "llmobserve.customer_id": said.pop("customer_id", None),
             "llmobserve.tags": payload.get("request_tags") or None,
             "metadata.usage_object": answer.get("usage") or metadata.get("usage_object"),
