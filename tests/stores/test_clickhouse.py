@@ -29,9 +29,12 @@ AT_ID = "019a444b-4e80-7000-8000-{:012}"
 """UUIDs of version 7 made on 2 November 2025."""
 
 
+KEYS = dict.fromkeys(("call_key", "response_id", "request_id", "trace_id", "transport", "sdk", "provider"))
+
+
 def call(event_id: str, **facts: Any) -> dict[str, Any]:
     row = {"project_id": "p1", "event_id": event_id, "type": "call", "kind": "llm", "status": "ok", "revision": 0}
-    return {**row, "start_time": AT, "received_at": AT, "billable": True, "is_exchange": True, **facts}
+    return {**row, "start_time": AT, "received_at": AT, "billable": True, "is_exchange": True, **KEYS, **facts}
 
 
 def receipt(at: datetime = AT, records: int = 1) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class _Plan:
     """Ids that are stored and stay as they are."""
     stale: list[Key] = field(default_factory=list[Key])
     """Keys of calls that revisions take from them."""
+    had: frozenset[Key] = frozenset()
+    """Ids of events that are stored, those that a revision replaces included."""
 
     def insert(self, session: Session, table: str) -> None:
         if table in self.blocks:
@@ -75,7 +77,7 @@ def write_batch(session: Session, clock: Clock, batch: WriteBatch) -> WriteResul
     plan.blocks |= {table: block_of(table, rows, plan.written_us) for table, rows in others.items() if rows}
     for table in _KEYED:
         plan.insert(session, table)
-    merged = _merge(session, clock, kept["events"], plan.stale)
+    merged = _merge(session, clock, kept["events"], plan)
     for table in _LAST:
         plan.insert(session, table)
     return WriteResult(plan.known, merged)
@@ -96,8 +98,9 @@ def _add_keyed(session: Session, plan: _Plan, table: str, kept: Mapping[Key, Row
     stored = known_keys(session, table, kept.keys())
     if stored:
         block = block.filter(pa.array([key not in stored for key in kept], pa.bool_()))
-    revised = _revised(session, kept, stored, plan) if table == "events" else []
-    if revised:
+    if table == "events":
+        plan.had = frozenset(stored)
+    if revised := _revised(session, kept, stored, plan) if table == "events" else []:
         block = pa.concat_tables([block, to_arrow(table, revised)])
     if block.num_rows:
         plan.blocks[table] = versioned(table, block, plan.written_us)
@@ -121,10 +124,10 @@ def _revised(session: Session, kept: Mapping[Key, Row], stored: set[Key], plan: 
     return rows
 
 
-def _merge(session: Session, clock: Clock, events: Mapping[Key, Row], stale: Sequence[Key]) -> Mapping[Key, str]:
+def _merge(session: Session, clock: Clock, events: Mapping[Key, Row], plan: _Plan) -> Mapping[Key, str]:
     """Leave one charge to each provider call that the events of the batch are about; of the batch, who is merged."""
     if not events:
         return {}
     # Of what was stored before as well: a batch that comes again may be one whose merging was cut short.
-    changed = merge_records(ClickHouseCallRecords(session, clock), list(events.values()), stale)
+    changed = merge_records(ClickHouseCallRecords(session, clock), list(events.values()), plan.stale, plan.had)
     return {key: winner for key, winner in changed.items() if winner is not None and key in events}

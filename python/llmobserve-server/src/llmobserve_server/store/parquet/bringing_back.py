@@ -56,7 +56,7 @@ def bring_back(connection: duckdb.DuckDBPyConnection, manifest: Manifest, table:
 
 def _candidates(files: Collection[File], keys: Collection[Key]) -> list[File]:
     """Files among whose ids one of these may be."""
-    ranges = id_ranges(event_id for _, event_id in keys) if files else []
+    ranges = id_ranges([event_id for _, event_id in keys]) if files else []
     return [file for file in files if any(first <= file.last_id and last >= file.first_id for first, last in ranges)]
 
 

@@ -1,7 +1,7 @@
 """What merging reads and changes where rows are in Parquet files: all are read, and those that change brought back."""
 
-from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal, TypeVar
 
 import duckdb
 
@@ -35,6 +35,12 @@ class ParquetCallRecords:
     def of_traces(self, traces: Collection[Key], times: Times) -> Sequence[Row]:
         """All calls and spans of those of the traces that have a record with the transport `otlp`."""
         return self._whole(lambda: self._journal.of_traces(traces, times))
+
+    def counts(
+        self, column: Literal["trace_id", "call_key"], pairs: Collection[Key], times: Times
+    ) -> Mapping[Key, int]:
+        """How many records have each of the pairs."""
+        return self._whole(lambda: self._journal.counts(column, pairs, times))
 
     def sharing(self, keys: Collection[Key], times: Times) -> Sequence[Row]:
         """All records of those of the keys of which a decision may be needed."""
