@@ -214,3 +214,23 @@ def test_latencies_of_sums_are_as_near_as_is_said(store: Store, seed: int) -> No
 def test_a_shape_of_nothing_has_no_quantiles() -> None:
     assert shape_quantiles("", (0.5,)) == [None]
     assert shape_quantiles("0", (0.5, 0.95)) == [None, None]
+
+
+def test_sums_outlive_the_events_but_not_those_of_users(place: Place, store: Store) -> None:
+    dice = random.Random(3)
+    store.write(WriteBatch(events=[{**make(dice, n), "user_id": f"u{n % 3}"} for n in range(100)]))
+    store.after_load()
+    scope = Scope("p1", Window(BEGIN, BEGIN + timedelta(days=DAYS)))
+    before = exact(store, scope, QUESTIONS[1])
+    while store.expire("events", BEGIN + timedelta(days=7), most_rows=1000):
+        pass
+    # An event that comes late does not make the sums of its hour those of the late one alone.
+    late = {**make(dice, 1000), "start_time": BEGIN + timedelta(hours=3)}
+    store.write(WriteBatch(events=[late]))
+    store.after_load()
+    assert exact(store, scope, QUESTIONS[1]) == before
+    users = Question(group_by=("user",), terms=(), tz=ZoneInfo("UTC"))
+    assert 0 < get_totals(store, scope, users).rows[0].spend.calls < 40
+    with psycopg.connect(place.url) as connection:
+        expired = "SELECT count(*) FROM event_sums WHERE user_id IS NOT NULL AND start_time < %s"
+        assert connection.execute(expired, (BEGIN + timedelta(days=7),)).fetchone() == (0,)

@@ -74,7 +74,7 @@ def _create(connection: Connection[Any], week: date) -> None:
     connection.execute(attach.format(name, sql.Literal(str(week)), sql.Literal(str(week + _WEEK))))
 
 
-def weeks_before(connection: Connection[Any], moment: datetime) -> list[str]:
-    """Partitions whose week has ended by then, the oldest first. Raises psycopg.Error."""
-    ended = sorted(week for week in _present(connection) if datetime.combine(week + _WEEK, time()) <= moment)
-    return [f"events_{week:%Y%m%d}" for week in ended]
+def weeks_before(connection: Connection[Any], moment: datetime) -> list[tuple[str, datetime, datetime]]:
+    """Partitions whose week has ended by then, the oldest first: name, beginning and end. Raises psycopg.Error."""
+    begins = [datetime.combine(week, time()) for week in sorted(_present(connection))]
+    return [(f"events_{begin:%Y%m%d}", begin, begin + _WEEK) for begin in begins if begin + _WEEK <= moment]

@@ -13,6 +13,7 @@ from llmobserve_server.store.postgresql.copying import copy_text, csv_of_arrow, 
 from llmobserve_server.store.postgresql.locks import lock_projects
 from llmobserve_server.store.postgresql.partitions import Partitions, weeks_before
 from llmobserve_server.store.postgresql.sums.marks import Touched, mark
+from llmobserve_server.store.postgresql.sums.renew import keep_sums_of
 from llmobserve_server.store.postgresql.writer import INSERT_EVENTS
 from llmobserve_server.store.protocol import KEYED_TABLES, Slice, StoreSizes
 from llmobserve_server.store.tables import TIME_COLUMNS, metadata
@@ -84,8 +85,8 @@ def delete_older(connection: Connection[Any], table: str, before: datetime, most
     Of events the oldest whole week that has ended before; what is at odd times a row at a time.
     """
     if table == "events":
-        for name in weeks_before(connection, before):
-            return _drop_week(connection, name)
+        for week in weeks_before(connection, before):
+            return _drop_week(connection, *week)
         table = "events_at_odd_times"
     time = TIME_COLUMNS.get(table, "start_time")
     old = f"SELECT ctid FROM {table} WHERE {time} < %s LIMIT {most_rows:d}"
@@ -101,10 +102,11 @@ def delete_older(connection: Connection[Any], table: str, before: datetime, most
         return len(deleted)
 
 
-def _drop_week(connection: Connection[Any], name: str) -> int:
+def _drop_week(connection: Connection[Any], name: str, start: datetime, end: datetime) -> int:
     partition = sql.Identifier(name)
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '15s'")
+        keep_sums_of(connection, start, end)
         counted = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(partition)).fetchone()
         connection.execute(
             sql.SQL(

@@ -8,6 +8,11 @@ CREATE TABLE sums_to_renew (
     PRIMARY KEY (grain, project_id, begins)
 );
 
+-- Events from before this time are forgotten; their sums are kept as they are.
+CREATE TABLE sums_final (
+    before timestamp NOT NULL
+);
+
 CREATE TABLE event_sums (
     project_id text COLLATE "C" NOT NULL,
     set_id smallint NOT NULL,

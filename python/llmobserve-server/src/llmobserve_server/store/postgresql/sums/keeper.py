@@ -15,6 +15,8 @@ from llmobserve_server.store.postgresql.sums.renew import renew_sums
 __all__ = ["SumsKeeper"]
 
 _EVERY_S = 60.0
+_SETTINGS = ("SET work_mem = '64MB'", "SET jit = off")
+"""So that all sets of a day are counted in memory, in one pass."""
 _logger = logging.getLogger(__name__)
 
 
@@ -36,6 +38,8 @@ class SumsKeeper:
             try:
                 if self._connection is None or is_lost(self._connection):
                     self._connection = connect(self._address)
+                    for setting in _SETTINGS:
+                        self._connection.execute(setting)
                 return renew_sums(self._connection)
             except psycopg.Error as error:
                 raise StoreError(f"The sums of hours and days cannot be renewed: {explain(error)}") from error

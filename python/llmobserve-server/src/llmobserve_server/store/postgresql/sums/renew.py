@@ -10,7 +10,7 @@ from psycopg import Connection
 from llmobserve_server.store.postgresql.locks import SUMS, lock_key
 from llmobserve_server.store.postgresql.sums.tables import ALWAYS, MEASURES, OPTIONAL, SETS, Grain
 
-__all__ = ["renew_sums"]
+__all__ = ["keep_sums_of", "renew_sums"]
 
 _STILL_COMING = timedelta(minutes=5)
 """An hour that has just ended gets events for a while, and would be added up again for each."""
@@ -19,6 +19,12 @@ _LENGTH: dict[Grain, timedelta] = {"hour": timedelta(hours=1), "day": _DAY}
 _DUE = """
     SELECT project_id, begins, changes FROM sums_to_renew WHERE grain = %(grain)s AND begins <= %(until)s
     ORDER BY begins DESC, project_id LIMIT 2000
+"""
+_KEEP_FINAL = "DELETE FROM sums_to_renew WHERE begins < (SELECT max(before) FROM sums_final)"
+_END_WEEK = """
+    WITH ended AS (INSERT INTO sums_final (before) VALUES (%(end)s))
+    DELETE FROM event_sums
+    WHERE start_time >= %(start)s AND start_time < %(end)s AND set_id = ANY (%(personal)s)
 """
 _DONE = """
     DELETE FROM sums_to_renew USING unnest(%(begins)s::timestamp[], %(changes)s::bigint[]) AS seen (begins, changes)
@@ -76,10 +82,17 @@ def renew_sums(connection: Connection[Any], now: datetime | None = None) -> int:
     if connection.execute("SELECT pg_try_advisory_lock(%s, %s)", key).fetchone() != (True,):
         return 0
     try:
+        connection.execute(_KEEP_FINAL)
         return _renew_grain(connection, "hour", moment) + _renew_grain(connection, "day", moment)
     finally:
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+def keep_sums_of(connection: Connection[Any], start: datetime, end: datetime) -> None:
+    """The events of this time are about to be deleted: their sums are not renewed any more, those by user go too."""
+    personal = [each.set_id("day") for each in SETS if "user_id" in each.columns]
+    connection.execute(_END_WEEK, {"start": start, "end": end, "personal": personal})
 
 
 def _renew_grain(connection: Connection[Any], grain: Grain, now: datetime) -> int:
