@@ -42,13 +42,30 @@ def unsettled(
     open_rows, settled = list[Row](), list[Row]()
     for row in new:
         is_settled = known is not None and _SETTLED in row and (row["project_id"], row["event_id"]) not in known
-        (settled if is_settled else open_rows).append(row)
-    dirty = {column: _shared(records, settled, column, times) for column in ("trace_id", "call_key")}
+        (settled if is_settled and not _names_request_only(row) else open_rows).append(row)
+    if not settled:
+        return open_rows, []
+    traces, keys = (_shared(records, settled, column, times) for column in _COLUMNS)
     clean: list[Row] = []
     for row in settled:
-        is_dirty = any((row["project_id"], row[column]) in dirty[column] for column in dirty)
-        (open_rows if is_dirty else clean).append(row)
+        project_id = row["project_id"]
+        found = [(project_id, row["trace_id"]) in traces, *((project_id, key) in keys for key in _keys(row))]
+        (open_rows if any(found) else clean).append(row)
     return open_rows, clean
+
+
+_COLUMNS: tuple[Literal["trace_id"], Literal["call_key"]] = ("trace_id", "call_key")
+
+
+def _names_request_only(row: Row) -> bool:
+    """What has the same request is then not found by a key alone."""
+    return bool(row.get("request_id")) and not row.get("response_id")
+
+
+def _keys(row: Row) -> list[str]:
+    """The record's own key, and the one under which others are that know the request only."""
+    request_id = row.get("request_id")
+    return [key for key in (row.get("call_key"), f"{row['provider']}:{request_id}" if request_id else None) if key]
 
 
 def _shared(
@@ -56,10 +73,14 @@ def _shared(
 ) -> set[Key]:
     """Traces or keys of settled rows that rows of other requests have as well."""
     own: Counter[tuple[Key, datetime]] = Counter()
+    asked: set[Key] = set()
     for row in settled:
-        if row.get(column):
-            own[(row["project_id"], row[column]), row["received_at"]] += 1
-    if not own:
-        return set()
-    stored = records.counts(column, {pair for pair, _ in own}, times)
-    return {pair for (pair, _), count in own.items() if stored.get(pair) != count}
+        if value := row.get(column):
+            own[(row["project_id"], value), row["received_at"]] += 1
+        if column == "call_key":
+            asked.update((row["project_id"], key) for key in _keys(row))
+    whole = {pair: count for (pair, _), count in own.items()}
+    stored = records.counts(column, whole.keys() | asked, times)
+    return {pair for (pair, _), count in own.items() if stored.get(pair) != count} | {
+        pair for pair in asked - whole.keys() if stored.get(pair)
+    }
