@@ -2,5 +2,6 @@
 
 from llmobserve_server.ingest.feed import Subscription
 from llmobserve_server.ingest.ingestor import Ingestor, IngestStats
+from llmobserve_server.ingest.replay import Replayed
 
-__all__ = ["IngestStats", "Ingestor", "Subscription"]
+__all__ = ["IngestStats", "Ingestor", "Replayed", "Subscription"]

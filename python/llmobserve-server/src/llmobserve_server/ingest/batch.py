@@ -30,7 +30,17 @@ from llmobserve_server.pricing import Pricer
 from llmobserve_server.store.blocks import RowBlock, RowChain
 from llmobserve_server.store.protocol import KEYED_TABLES, Row, WriteBatch
 
-__all__ = ["BatchRows", "PlacedRow", "attached_rows", "batch_rows", "dead_letter", "place_record"]
+__all__ = [
+    "BatchRows",
+    "PlacedRow",
+    "attached_rows",
+    "batch_rows",
+    "dead_letter",
+    "place_plain",
+    "place_record",
+    "place_text",
+    "place_with_care",
+]
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -143,7 +153,7 @@ def batch_rows(
     for position, raw in enumerate(envelope.events):
         text = bytes(raw)
         try:
-            _place(batch, position, text, arrival, pricer)
+            place_text(batch, position, text, arrival, pricer)
         except Rejected as reason:
             batch.reject(position, id_of(text), str(reason), text)
             unplaced.append(sequence_of(text))
@@ -181,7 +191,8 @@ def _add_health(batch: BatchRows, envelope: Envelope, arrival: Arrival, unplaced
         batch.receipt = receipt_row(len(envelope.events), [*placed, *unplaced], shared)
 
 
-def _place(batch: BatchRows, position: int, text: bytes, arrival: Arrival, pricer: Pricer) -> None:
+def place_text(batch: BatchRows, position: int, text: bytes, arrival: Arrival, pricer: Pricer) -> None:
+    """Add the row of a record that came as JSON. Raises Rejected."""
     plain = decode_plain(text) if len(text) <= LIMITS.object_bytes else None
     if plain is not None and place_plain(batch, position, plain, arrival, pricer, []):
         return

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
 
 from llmobserve.wire import BatchAnswer, FactRecord, ScoreRecord, now_us
 from llmobserve_server.errors import BadRequest, Overloaded, ServerError, StoreError
@@ -16,6 +18,7 @@ from llmobserve_server.ingest.checks import MAX_QUANTITY
 from llmobserve_server.ingest.commit import Committer, Submission
 from llmobserve_server.ingest.entrance import Arriving, Entrance, name_of, native_batch
 from llmobserve_server.ingest.feed import Feed, Subscription
+from llmobserve_server.ingest.replay import Replayed, replayed_rows
 from llmobserve_server.pricing import Books, Pricer, pricer_of
 from llmobserve_server.settings import ServerSettings
 from llmobserve_server.store.protocol import Store
@@ -77,6 +80,7 @@ class Ingestor:
         self._limits = BodyLimits(chosen.max_body_mb * _MB, chosen.max_decoded_mb * _MB)
         self._max_waiting_bytes = max(chosen.ingest_queue_mb * _MB, self._limits.decoded_bytes)
         self._max_waiting_batches = chosen.ingest_queue_batches
+        self._store = store
         self._estimator = Estimator(store)
         self._feed = Feed()
         self._committer = Committer(store, self._feed.publish, self._measured)
@@ -159,6 +163,37 @@ class Ingestor:
             raise BadRequest(answer.verdicts[0].message or "It cannot be stored.")
         self._counted(answer, "score")
         return answer
+
+    async def replay(self, project_id: str, after: datetime | None = None) -> Replayed:
+        """Decide again about refused records of a project, at most a thousand, the oldest first.
+
+        Args:
+            project_id: whose records.
+            after: only those that arrived at this time (naive UTC) or later: `next_after` of the replay before.
+
+        Raises:
+            Overloaded: too much is waiting; nothing was taken.
+            StoreError: the store failed; what is stored of them is a duplicate the next time.
+        """
+        decoders = self._decoders
+        if decoders is None:
+            raise StoreError("The collector is not running.")
+        work = partial(replayed_rows, self._store, project_id, self._price, after)
+        replayed, batches = await asyncio.get_running_loop().run_in_executor(decoders, work)
+        for rows in batches:
+            held = _Held(self, _ATTACHED_BYTES * len(rows))
+            try:
+                submission = Submission(rows)
+                submission.done.add_done_callback(held.release_after)
+                self._committer.put(submission)
+            except BaseException:
+                held.release()
+                raise
+            answer = await asyncio.wrap_future(submission.done)
+            self._counted(answer, "replay")
+            replayed.stored += answer.accepted
+            replayed.duplicates += answer.duplicates
+        return replayed
 
     def subscribe(self, project_id: str) -> Subscription:
         """Rows of the tables `events` and `span_starts` from now on; use it in a `with` statement."""
