@@ -9,6 +9,8 @@ import grpc
 import httpx
 import pytest
 import requests
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -24,7 +26,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from server.live_server import LiveServer, get, running
-from server.otlp_bodies import CALL, CALL_USD
+from server.otlp_bodies import CALL, CALL_USD, request, span
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +141,25 @@ def test_grpc_says_why_it_refuses(live: LiveServer, grpc_port: int) -> None:
         with pytest.raises(grpc.RpcError) as refused:
             export(bytes(30 * 1024 * 1024), compression=grpc.Compression.Gzip)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_overload_by_grpc_is_unavailable_with_a_time_to_wait(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # Nothing may wait: whatever comes is too much.
+    full = running(tmp_path, otlp_grpc_port=port, ingest_queue_batches=0)
+    with full, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        with pytest.raises(grpc.RpcError) as refused:
+            export(request(span()).SerializeToString())
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    trailers: list[tuple[str, Any]] = list(refused.value.trailing_metadata())
+    (told,) = [value for name, value in trailers if name == "grpc-status-details-bin"]
+    (detail,) = Status.FromString(told).details
+    wait = RetryInfo()
+    assert detail.Unpack(wait)
+    assert wait.retry_delay.seconds == 1
 
 
 def test_a_taken_grpc_port_is_no_reason_not_to_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

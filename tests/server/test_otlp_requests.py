@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import tracemalloc
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,6 +33,7 @@ from server.otlp_bodies import (
     wrapped,
 )
 
+from llmobserve_server.api import limits
 from llmobserve_server.api.otlp_paths import OTLP_PATHS
 
 
@@ -357,6 +359,19 @@ def test_overload_is_503_with_a_second_to_wait(tmp_path_factory: pytest.TempPath
         assert [detail.type_url for detail in details] == ["type.googleapis.com/google.rpc.RetryInfo"]
         said = client.post("/v1/logs", content="{}", headers=JSON)
         assert (said.status_code, said.headers["retry-after"], said.json()["code"]) == (503, "1", 14)
+
+
+def test_a_body_that_comes_too_slowly_may_come_again(live: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_DEADLINE_S", 0.3)
+    head = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
+    answer = b""
+    with socket.create_connection(("127.0.0.1", live.port), timeout=20) as peer:
+        peer.sendall(head + b"Content-Length: 99\r\n\r\n\x0a")
+        while part := peer.recv(65536):
+            answer += part
+    # 408 would be the end of the spans: exporters send again after 503.
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1" in answer.lower()
 
 
 def test_wrong_methods_and_paths_are_answered(sender: httpx.Client) -> None:
