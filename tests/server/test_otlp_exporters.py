@@ -154,8 +154,8 @@ def test_overload_by_grpc_is_unavailable_with_a_time_to_wait(tmp_path: Path) -> 
         with pytest.raises(grpc.RpcError) as refused:
             export(request(span()).SerializeToString())
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    trailers: list[tuple[str, Any]] = list(refused.value.trailing_metadata())
-    (told,) = [value for name, value in trailers if name == "grpc-status-details-bin"]
+    trailers = refused.value.trailing_metadata() or ()
+    (told,) = [each.value for each in trailers if each.key == "grpc-status-details-bin"]
     (detail,) = Status.FromString(told).details
     wait = RetryInfo()
     assert detail.Unpack(wait)
