@@ -102,7 +102,9 @@ def _sender_columns(placed: list[PlacedPlain]) -> dict[str, Any]:
 
 def _span_columns(placed: list[PlacedPlain]) -> dict[str, Any]:
     spans: list[PlainSpan] = [one.record for one in placed if one.record.type == "span"]
-    return {"name": _texts(_values(spans, "name"))}
+    # The way that a whole request came: of calls it stands in their records.
+    came_by = [one.arrival.shared.get("transport") for one in placed]
+    return {"name": _texts(_values(spans, "name")), "transport": _texts(came_by)}
 
 
 def _call_columns(placed: list[PlacedPlain]) -> dict[str, Any]:

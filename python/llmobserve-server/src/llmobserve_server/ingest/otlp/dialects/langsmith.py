@@ -5,10 +5,11 @@ Source: spans of langsmith 0.15.0 with wrapped clients and LangChain (2026-11-21
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from llmobserve_server.ingest.otlp.dialects.answers import answer_in, is_own_metadata, take_answer, take_usage_metadata
 from llmobserve_server.ingest.otlp.dialects.base import Dialect, Found
-from llmobserve_server.ingest.otlp.dialects.errors import http_status_in
+from llmobserve_server.ingest.otlp.dialects.errors import http_status_in, read_error
 from llmobserve_server.ingest.otlp.messages import OtlpSpan
 from llmobserve_server.ingest.otlp.reading import Kind, Reading
 from llmobserve_server.ingest.otlp.values import mapping, text
@@ -24,6 +25,7 @@ _KINDS: Mapping[str, Kind] = {
     "prompt": "step",
     "parser": "step",
 }
+_FAILED = 2
 _METADATA = "langsmith.metadata."
 _ERROR = re.compile(r"(\w+)\((.*)\)\s*(?:\n|$)")
 """`RateLimitError('Error code: 429 - …')`, then a traceback: the type of every exception is `Exception`."""
@@ -38,7 +40,7 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
     reading.metadata |= {
         key: said for key, value in metadata.items() if not is_own_metadata(key) and (said := text(value)) is not None
     }
-    _read_error(reading)
+    _read_error(reading, span)
     if not reading.is_call:
         if reading.kind == "tool":
             reading.section = reading.section or span.name
@@ -56,7 +58,10 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
         reading.output = None  # vectors
 
 
-def _read_error(reading: Reading) -> None:
+def _read_error(reading: Reading, span: OtlpSpan) -> None:
+    # A run that was sent before it ended was marked as right then, and OpenTelemetry lets nobody take that back.
+    if not reading.failed and any(event.name == "exception" for event in span.events):
+        read_error(reading, replace(span, status_code=_FAILED))
     if not reading.failed or not reading.error_message:
         return
     told = _ERROR.match(reading.error_message)
