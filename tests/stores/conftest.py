@@ -15,7 +15,7 @@ def servers() -> Iterator[None]:
     stop_servers()
 
 
-@pytest.fixture(params=["duckdb", "postgresql"])
+@pytest.fixture(params=["duckdb", "parquet", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place for a store of each engine that has transactions."""
     with ENGINES[request.param](tmp_path) as found:

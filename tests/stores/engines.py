@@ -10,6 +10,7 @@ from pathlib import Path
 from loopback.postgresql import Postgresql, running_postgresql
 
 from llmobserve_server.store.open import open_store
+from llmobserve_server.store.parquet import engine
 from llmobserve_server.store.protocol import Store
 
 __all__ = ["ENGINES", "Engine", "Place", "postgresql_server", "stop_servers"]
@@ -86,9 +87,20 @@ def _chdb(folder: Path) -> Generator[Place]:
     yield Place(f"chdb:///{folder / 'chdb'}")
 
 
+@contextmanager
+def _parquet(folder: Path) -> Generator[Place]:
+    """Rows are filed a few times meanwhile, so that of what is asked for or changed much is in files."""
+    usual, engine.MOST_UNFILED = engine.MOST_UNFILED, 1500
+    try:
+        yield Place(f"parquet:///{folder / 'parquet'}")
+    finally:
+        engine.MOST_UNFILED = usual
+
+
 ENGINES: Mapping[str, Engine] = {
     "duckdb": _duckdb,
     "chdb": _chdb,
+    "parquet": _parquet,
     "postgresql": _postgresql,
     "postgresql-raw": _postgresql_without_sums,
 }
