@@ -81,6 +81,21 @@ def test_openlits_input_for_openai_has_the_cache_in_it() -> None:
     assert (call.reported_cost_usd, usd(call)) == (Decimal("0.25"), Decimal("0.000096"))
 
 
+def test_openlits_output_for_google_leaves_the_reasoning_out() -> None:
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "gcp.gemini",
+        "gen_ai.request.model": "gemini-2.5-flash",
+        "gen_ai.usage.input_tokens": 120,
+        "gen_ai.usage.output_tokens": 25,
+        "gen_ai.usage.reasoning_tokens": 20,
+    }
+    call = call_of(span(attributes, scope="openlit.instrumentation.google_ai_studio"))
+    assert call.usage.units == {"input_text_tokens": 120, "output_text_tokens": 45}
+    # ai.google.dev/pricing, 2026-11: 120 x 0.30 + 45 x 2.50 = 36 + 112.5 millionths
+    assert (usd(call), call.usage.details) == (Decimal("0.0001485"), {"reasoning_tokens": 20})
+
+
 @pytest.mark.parametrize("scope", ["openlit.instrumentation.anthropic", "openlit.otel.tracing"])
 def test_openlits_failed_call_has_nothing_but_a_name(scope: str) -> None:
     said = "Error code: 404 - no such model"

@@ -136,6 +136,21 @@ def test_input_that_leaves_the_cache_out_is_found_out(stated: Mapping[str, int],
     assert call.usage.units["cache_read_text_tokens"] == stated["gen_ai.usage.cache_read.input_tokens"]
 
 
+@pytest.mark.parametrize(
+    ("stated", "output"),
+    [
+        ({"gen_ai.usage.output_tokens": 45}, 45),
+        ({"gen_ai.usage.output_tokens": 15}, 35),
+        ({"gen_ai.usage.output_tokens": 25, "gen_ai.usage.total_tokens": 165}, 45),
+        ({"gen_ai.usage.output_tokens": 45, "gen_ai.usage.total_tokens": 165}, 45),
+    ],
+)
+def test_reasoning_is_counted_once(stated: Mapping[str, int], output: int) -> None:
+    counts = {"gen_ai.usage.input_tokens": 120, "gen_ai.usage.reasoning.output_tokens": 20, **stated}
+    call = call_of(span({**CHAT, **counts}))
+    assert (call.usage.units["output_text_tokens"], call.usage.details) == (output, {"reasoning_tokens": 20})
+
+
 def test_audio_and_images_are_parts_of_the_input() -> None:
     call = call_of(
         span(

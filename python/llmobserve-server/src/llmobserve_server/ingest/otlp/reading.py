@@ -23,7 +23,7 @@ CARRIER = "carrier"
 class Tokens:
     """Token counts as the span states them. `None` = not stated, which is not 0.
 
-    `input` and `output` include all details, unless `exclusive`.
+    `input` and `output` include all details, but for the two flags.
     """
 
     input: int | None = None
@@ -42,6 +42,8 @@ class Tokens:
     output_image: int | None = None
     exclusive: bool = False
     """`input` leaves out what was read from and written to a cache."""
+    reasoning_apart: bool = False
+    """`output` leaves out the reasoning, as Google's own counts do."""
 
 
 @dataclass(slots=True)

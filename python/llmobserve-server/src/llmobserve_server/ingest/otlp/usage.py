@@ -115,6 +115,8 @@ def _put_written(units: dict[str, Quantity], written: int, minutes: int, hour: i
 
 def _put_output(tokens: Tokens, total: int, units: dict[str, Quantity]) -> bool:
     """False when the parts exceed the total: then all of it is text."""
+    if tokens.reasoning and not _includes_reasoning(tokens, total, tokens.reasoning):
+        total += tokens.reasoning
     audio, image = tokens.output_audio or 0, tokens.output_image or 0
     if audio + image > total:
         units["output_text_tokens"] = total
@@ -123,6 +125,13 @@ def _put_output(tokens: Tokens, total: int, units: dict[str, Quantity]) -> bool:
     _put(units, "output_audio_tokens", audio)
     _put(units, "output_image_tokens", image)
     return True
+
+
+def _includes_reasoning(tokens: Tokens, total: int, reasoning: int) -> bool:
+    """Whether the output has the reasoning in it: not if it is too small, or the grand total tells otherwise."""
+    if tokens.reasoning_apart or reasoning > total:
+        return False
+    return tokens.total is None or tokens.input is None or tokens.total != tokens.input + total + reasoning
 
 
 def _put(units: dict[str, Quantity], name: str, quantity: int) -> None:

@@ -1,7 +1,7 @@
-"""OpenLIT: GenAI names, but for Anthropic the input leaves the cache out, as Anthropic's own counts do.
+"""OpenLIT: GenAI names with the counts as the provider has them.
 
-Source: spans of openlit (scope `openlit.otel.tracing`), 2026-11-21. A call to Anthropic that failed has no attribute
-at all: only its name tells what it was.
+Anthropic's and Bedrock's input leaves the cache out, and Google's output the reasoning. Source: spans and source of openlit 1.45.0 (scopes `openlit.instrumentation.…`, before `openlit.otel.tracing`),
+2026-11-21. A call to Anthropic that failed has no attribute at all: only its name tells what it was.
 """
 
 import re
@@ -13,6 +13,8 @@ from llmobserve_server.ingest.otlp.reading import Kind, Reading
 
 __all__ = ["OPENLIT"]
 
+_CACHE_APART = frozenset(("anthropic", "aws.bedrock", "aws_bedrock", "bedrock"))
+_REASONING_APART = ("gcp.", "google", "gemini", "vertex")
 _NAMED = re.compile(r"(chat|embeddings|text_completion) (\S{1,200})")
 
 
@@ -29,8 +31,10 @@ def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
         reading.provider = reading.provider or span.sender.scope.rpartition(".")[2]
         reading.operation = found["operation"]
         reading.request_model = reading.request_model or found["named_model"]
-    if reading.is_call and (reading.provider or "").lower() == "anthropic":
-        reading.tokens.exclusive = True
+    if reading.is_call:
+        stated = (reading.provider or "").lower()
+        reading.tokens.exclusive = stated in _CACHE_APART
+        reading.tokens.reasoning_apart = stated.startswith(_REASONING_APART)
     refine_genai(reading, found, span)
 
 

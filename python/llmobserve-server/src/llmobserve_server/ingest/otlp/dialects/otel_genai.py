@@ -174,6 +174,7 @@ OTEL_GENAI = Dialect(
             "gen_ai.usage.cache_read_input_tokens",
             "gen_ai.usage.details.cache_read_tokens",
             "gen_ai.usage.details.cache_read_input_tokens",
+            "gen_ai.usage.prompt_tokens_details.cached_tokens",
         ),
         "tokens.cache_write": (
             "gen_ai.usage.cache_write.input_tokens",
@@ -182,11 +183,13 @@ OTEL_GENAI = Dialect(
             "gen_ai.usage.cache_write_input_tokens",
             "gen_ai.usage.details.cache_write_tokens",
             "gen_ai.usage.details.cache_creation_input_tokens",
+            "gen_ai.usage.prompt_tokens_details.cache_creation_tokens",
         ),
         "tokens.reasoning": (
             "gen_ai.usage.reasoning.output_tokens",
             "gen_ai.usage.reasoning_tokens",
             "gen_ai.usage.details.reasoning_tokens",
+            "gen_ai.usage.completion_tokens_details.reasoning_tokens",
         ),
         "tokens.input_audio": ("gen_ai.usage.audio.input_tokens", "gen_ai.usage.details.input_audio_tokens"),
         "tokens.input_image": ("gen_ai.usage.image.input_tokens",),
