@@ -2,10 +2,15 @@
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 
 from llmobserve_server.ingest import Ingestor
+from llmobserve_server.ingest.entrance import Entrance, native_batch
+from llmobserve_server.ingest.otlp.batch import trace_batch
 from llmobserve_server.store.open import open_store
+
+OTLP: Entrance = partial(trace_batch, encoding="protobuf")
 
 
 async def feed(ingestor: Ingestor, bodies: list[Path]) -> None:
@@ -13,7 +18,8 @@ async def feed(ingestor: Ingestor, bodies: list[Path]) -> None:
 
     async def one(path: Path) -> None:
         async with gate:
-            await ingestor.submit(path.read_bytes(), content_encoding=None, project_id="default")
+            entrance = OTLP if path.suffix == ".pb" else native_batch
+            await ingestor.submit(path.read_bytes(), content_encoding=None, project_id="default", entrance=entrance)
         sys.stdout.write(f"{path.name}\n")
         sys.stdout.flush()
 

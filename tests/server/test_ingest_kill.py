@@ -31,7 +31,7 @@ def _write_batches(folder: Path) -> dict[str, set[str]]:
     return ids
 
 
-def _run_and_kill(url: str, folder: Path, after: int) -> set[str]:
+def run_and_kill(url: str, folder: Path, after: int) -> set[str]:
     """Names of the batches that were acknowledged before the process was killed."""
     command = [sys.executable, str(Path(__file__).with_name("kill_collector.py")), url, str(folder)]
     acknowledged: set[str] = set()
@@ -54,7 +54,7 @@ def test_acknowledged_events_survive_kills_and_retries_double_nothing(tmp_path: 
     acknowledged: set[str] = set()
     for kill in range(KILLS):
         # Every process is fed all batches again, as a sender that never got its answer would.
-        acknowledged |= _run_and_kill(url, tmp_path / "batches", after=5 + 9 * kill)
+        acknowledged |= run_and_kill(url, tmp_path / "batches", after=5 + 9 * kill)
         store = open_store(url)
         found = [row["event_id"] for row in store.fetch(select(events.c.event_id))]
         store.close()
