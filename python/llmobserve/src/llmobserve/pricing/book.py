@@ -71,6 +71,8 @@ class ProviderPrices:
     plans: dict[Any, Any] = field(default_factory=dict[Any, Any])
     watched: dict[str, tuple[str, ...]] = field(default_factory=dict[str, "tuple[str, ...]"])
     """What look-ups found so far; emptied when it grows large."""
+    nearest: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Proposals for unknown names; no more are made when it is full."""
     made: dict[str, Model] = field(default_factory=dict[str, Model])
 
     def named(self, name: str) -> Model | None:

@@ -16,6 +16,7 @@ _FINE_TUNED = re.compile(r"ft:(?P<base>[^:]+)(?::.*)?")
 _AZURE_FINE_TUNED = re.compile(r"(?P<base>.+?)\.ft-[^/]+")
 _REMEMBERED_NAMES = 4096
 _MOST_REWRITES = 3
+_MOST_PROPOSALS = 1000
 _UNKNOWN = object()
 
 
@@ -96,6 +97,15 @@ def _is_date(dated: re.Match[str]) -> bool:
 
 
 def nearest_name(prices: ProviderPrices, name: str) -> str | None:
-    """The listed name that looks most like an unknown one, as a proposal for people. Slow; never used for a price."""
+    """The listed name that looks most like an unknown one, as a proposal for people; never used for a price.
+
+    A search takes half a millisecond, so it is made once for a name, and not for names without end.
+    """
+    found = prices.nearest.get(name, _UNKNOWN)
+    if found is not _UNKNOWN:
+        return found
+    if len(prices.nearest) >= _MOST_PROPOSALS:
+        return None
     close = difflib.get_close_matches(name.lower(), prices.names, n=1)
-    return close[0] if close else None
+    prices.nearest[name] = close[0] if close else None
+    return prices.nearest[name]
