@@ -74,7 +74,7 @@ def unequal(one: Store, other: Store) -> dict[str, list[str]]:
     return {table: sentences for table, sentences in found.items() if sentences}
 
 
-@pytest.mark.parametrize("engine", ["chdb", "postgresql"])
+@pytest.mark.parametrize("engine", ["chdb", "parquet", "postgresql"])
 def test_a_store_goes_to_every_engine_and_back_row_by_row(engine: str, source: Store, tmp_path: Path) -> None:
     with ENGINES[engine](tmp_path) as place, place.opened() as target:
         copied = copy_tables(StoreSource(source, slice_rows=500), target)

@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import pyarrow
+import pyarrow.compute
 
 from llmobserve_server.store.arrow import arrow_schema
 from llmobserve_server.store.duckdb.writer import transaction
@@ -17,12 +18,14 @@ __all__ = ["delete_older", "insert_rows", "read_slice", "table_bytes"]
 _PIECE_ROWS = 20_000
 _NEW = """
     WHERE NOT EXISTS (SELECT 1 FROM {table} AS old
-                      WHERE old.event_id = new.event_id AND old.project_id = new.project_id)
+                      WHERE old.event_id BETWEEN $first AND $last
+                      AND old.event_id = new.event_id AND old.project_id = new.project_id)
     QUALIFY row_number() OVER (PARTITION BY new.project_id, new.event_id) = 1
 """
 _VARIANT_COLUMNS = frozenset({"metadata", "attributes"})
 # pyarrow is a compiled module without stubs.
 pa: Any = pyarrow
+compute: Any = pyarrow.compute
 
 
 def read_slice(cursor: duckdb.DuckDBPyConnection, chosen: Slice) -> Iterator[Any]:
@@ -51,12 +54,18 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Any) ->
     names = [column.name for column in metadata.tables[table].columns]
     values = ", ".join(f"CAST(CAST({name} AS JSON) AS VARIANT)" if name in _VARIANT_COLUMNS else name for name in names)
     ignoring = "OR IGNORE " if table == "reprice_log" else ""
-    new = _NEW.format(table=table) if table in KEYED_TABLES else ""
+    new, limits = "", dict[str, str]()
+    if table in KEYED_TABLES and rows.num_rows:
+        new = _NEW.format(table=table)
+        # Ids that tell a time are next to each other: of the stored ones only those blocks are read.
+        found = compute.min_max(rows.column("event_id")).as_py()
+        limits = {"first": found["min"], "last": found["max"]}
     connection.register("loaded_rows", rows)
     try:
         with transaction(connection):
             ((inserted,),) = connection.execute(
-                f"INSERT {ignoring}INTO {table} ({', '.join(names)}) SELECT {values} FROM loaded_rows AS new {new}"
+                f"INSERT {ignoring}INTO {table} ({', '.join(names)}) SELECT {values} FROM loaded_rows AS new {new}",
+                limits,
             ).fetchall()
     finally:
         connection.unregister("loaded_rows")
