@@ -105,6 +105,14 @@ def test_openlits_failed_call_has_nothing_but_a_name(scope: str) -> None:
     assert (call.status, call.http_status, usd(call)) == ("error", 404, 0)
 
 
+def test_openlits_scope_tells_the_provider_where_nothing_else_does() -> None:
+    nameless = {key: value for key, value in CHAT.items() if key != "gen_ai.system"}
+    unknown = {**nameless, "gen_ai.request.model": "my-model"}
+    assert call_of(span(unknown, scope="openlit.instrumentation.openai")).provider == "openai"
+    assert call_of(span(unknown, scope="openlit.otel.tracing")).provider == "unknown"
+    assert call_of(span(nameless, scope="openlit.instrumentation.langchain")).provider == "openai"
+
+
 def test_strands() -> None:
     attributes = {
         **CHAT,

@@ -339,6 +339,16 @@ def test_other_operations(operation: str, kind: str) -> None:
     assert (found.type, found.kind) == ("span", kind)
 
 
+def test_model_and_tokens_without_an_operation_are_a_call() -> None:
+    nameless = {key: value for key, value in {**CHAT, **COUNTS}.items() if key != "gen_ai.operation.name"}
+    assert call_of(span(nameless)).usage.units == {"input_text_tokens": 120, "output_text_tokens": 45}
+
+
+def test_an_unknown_operation_with_usage_is_kept_as_a_sum() -> None:
+    step, call = records_of(span({**CHAT, **COUNTS, "gen_ai.operation.name": "ponder"}))
+    assert (step.kind, call.usage.flags) == ("step", ("aggregate",))
+
+
 def test_a_span_of_another_library_is_kept_and_no_section() -> None:
     request = {"http.request.method": "POST", "url.full": "https://shop.example/chat", "http.response.status_code": 500}
     (found,) = records_of(span(request, name="POST /chat", status=2))

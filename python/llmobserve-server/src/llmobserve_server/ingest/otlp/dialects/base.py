@@ -237,8 +237,12 @@ _KINDS: Mapping[str, Kind] = {
 
 
 def kinds(found: Found, span: OtlpSpan) -> Kind:
-    """What a span is by `gen_ai.operation.name`, whose further values are steps; without one `plain`."""
+    """What a span is by `gen_ai.operation.name`, whose further values are steps.
+
+    Without one `plain`, unless it states a model and tokens: what else would that be.
+    """
     operation = found.get("operation")
     if operation is None:
-        return "plain"
+        has_model = "request_model" in found or "response_model" in found
+        return "llm" if has_model and ("tokens.input" in found or "tokens.output" in found) else "plain"
     return _KINDS.get(operation) or "step"

@@ -1,7 +1,8 @@
 """OpenLIT: GenAI names with the counts as the provider has them.
 
-Anthropic's and Bedrock's input leaves the cache out, and Google's output the reasoning. Source: spans and source of openlit 1.45.0 (scopes `openlit.instrumentation.…`, before `openlit.otel.tracing`),
-2026-11-21. A call to Anthropic that failed has no attribute at all: only its name tells what it was.
+Anthropic's and Bedrock's input leaves the cache out, and Google's output the reasoning. A call to Anthropic that failed
+has no attribute at all: only its name tells what it was. Source: spans and source of openlit 1.45.0 (scopes
+`openlit.instrumentation.…`, before `openlit.otel.tracing`), 2026-11-21.
 """
 
 import re
@@ -13,6 +14,7 @@ from llmobserve_server.ingest.otlp.reading import Kind, Reading
 
 __all__ = ["OPENLIT"]
 
+_SCOPE = "openlit.instrumentation."
 _CACHE_APART = frozenset(("anthropic", "aws.bedrock", "aws_bedrock", "bedrock"))
 _REASONING_APART = ("gcp.", "google", "gemini", "vertex")
 _NAMED = re.compile(r"(chat|embeddings|text_completion) (\S{1,200})")
@@ -28,10 +30,12 @@ def _kind(found: Found, span: OtlpSpan) -> Kind:
 
 def _refine(reading: Reading, found: Found, span: OtlpSpan) -> None:
     if "named_model" in found:
-        reading.provider = reading.provider or span.sender.scope.rpartition(".")[2]
         reading.operation = found["operation"]
         reading.request_model = reading.request_model or found["named_model"]
     if reading.is_call:
+        scope = span.sender.scope
+        if reading.provider is None and scope.startswith(_SCOPE):
+            reading.provider = scope[len(_SCOPE) :]
         stated = (reading.provider or "").lower()
         reading.tokens.exclusive = stated in _CACHE_APART
         reading.tokens.reasoning_apart = stated.startswith(_REASONING_APART)
