@@ -96,6 +96,7 @@ def _record_changes(client: httpx.Client, found: dict[str, Any]) -> None:
     signed = {"note": "contract of 2026, signed"}
     rule = found["PATCH /api/v1/price-rules/{rule_id}"] = _json(client.patch(f"price-rules/{rule['id']}", json=signed))
     found["POST /api/v1/price-rules/{rule_id}/end"] = _json(client.post(f"price-rules/{rule['id']}/end", json={}))
+    found["POST /api/v1/health/dead-letters/replay"] = _json(client.post("health/dead-letters/replay"))
     job = found["POST /api/v1/reprice"] = _json(client.post("reprice", json={"dry_run": True}))
     PLACES["job_id"] = job["id"]
     found["DELETE /api/v1/reprice/{job_id}"] = _json(client.delete("reprice/" + job["id"]))

@@ -173,6 +173,8 @@ def test_a_refused_record_is_shown_and_linked_lists_are_filtered(watched: Watche
     expect(page.get_by_label("Refused record", exact=True)).to_contain_text('"start_time_us":7'.replace(":", ": "))
     page.reload()
     expect(page.get_by_label("Refused record", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Try all again").click()
+    expect(page.get_by_text("0 records stored now, 0 stored before, 1 refused again.")).to_be_visible()
     page.get_by_role("link", name="Without a known price").click()
     page.wait_for_url("**/runs?q=cost_state:unpriced+service:shop")
     expect(page.get_by_role("table", name="Runs").get_by_role("link")).to_have_count(1)

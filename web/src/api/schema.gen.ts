@@ -267,6 +267,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/health/dead-letters/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay Dead Letters
+         * @description Decide again about refused records, at most a thousand, the oldest first: after an upgrade, or another rule.
+         *
+         *     Asking twice stores nothing twice. The records stay in the list until their retention ends.
+         */
+        post: operations["replay_dead_letters_api_v1_health_dead_letters_replay_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/insights/daily": {
         parameters: {
             query?: never;
@@ -1923,6 +1945,32 @@ export interface components {
             stored: number;
         };
         /**
+         * RefusedAgain
+         * @description A record that is refused as before.
+         */
+        RefusedAgain: {
+            /** Event Id */
+            event_id: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * ReplayAnswer
+         * @description What became of refused records that were decided about again.
+         */
+        ReplayAnswer: {
+            /** Duplicates */
+            duplicates: number;
+            /** Letters */
+            letters: number;
+            /** Next After */
+            next_after: string | null;
+            /** Refused */
+            refused: components["schemas"]["RefusedAgain"][];
+            /** Stored */
+            stored: number;
+        };
+        /**
          * RepriceFilter
          * @description Which calls are priced again; `None` = whatever it is.
          */
@@ -2993,7 +3041,7 @@ export interface operations {
                      *       "attempt": 0,
                      *       "attributes": {},
                      *       "borrowed": [],
-                     *       "clock_skew_ms": 129851566.971,
+                     *       "clock_skew_ms": 132580403.613,
                      *       "content": {
                      *         "input": [
                      *           {
@@ -3067,7 +3115,7 @@ export interface operations {
                      *           "usd": "0.000018"
                      *         }
                      *       ],
-                     *       "received_at": "2026-11-21T22:04:14.566971Z",
+                     *       "received_at": "2026-11-21T22:49:43.403613Z",
                      *       "request_id": "req_71c",
                      *       "request_model": "gpt-4o-mini",
                      *       "response_id": "chatcmpl-9f2",
@@ -3431,7 +3479,7 @@ export interface operations {
                      *       "dead_letters": [
                      *         {
                      *           "fix": "The SDK sends no such records: upgrade it, or mend the program that does (schemas/event.schema.json).",
-                     *           "last_at": "2026-11-21T22:04:14.566971Z",
+                     *           "last_at": "2026-11-21T22:49:43.403613Z",
                      *           "reason": "Object missing required field `kind`",
                      *           "records": 1
                      *         }
@@ -3463,12 +3511,12 @@ export interface operations {
                      *           "calls": null,
                      *           "capture_content": null,
                      *           "environment": "production",
-                     *           "first_seen": "2026-11-21T22:04:14.566971Z",
+                     *           "first_seen": "2026-11-21T22:49:43.403613Z",
                      *           "fix": null,
                      *           "host": null,
                      *           "internal_errors": {},
                      *           "language": null,
-                     *           "last_seen": "2026-11-21T22:04:14.566971Z",
+                     *           "last_seen": "2026-11-21T22:49:43.403613Z",
                      *           "lost": 0,
                      *           "process_id": "0123456789abcdef",
                      *           "records": 5,
@@ -3494,9 +3542,9 @@ export interface operations {
                      *       "skew": {
                      *         "batches": 1,
                      *         "beyond_1_min": 1,
-                     *         "p05_ms": 129851566.971,
-                     *         "p50_ms": 129851566.971,
-                     *         "p95_ms": 129851566.971,
+                     *         "p05_ms": 132580403.613,
+                     *         "p50_ms": 132580403.613,
+                     *         "p95_ms": 132580403.613,
                      *         "process_count": 1,
                      *         "processes": [
                      *           {
@@ -3504,14 +3552,14 @@ export interface operations {
                      *             "fix": "Synchronise the clock of this host (NTP), or its events are shown at the wrong time.",
                      *             "process_id": "0123456789abcdef",
                      *             "service": "support",
-                     *             "skew_ms": 129851566.971
+                     *             "skew_ms": 132580403.613
                      *           }
                      *         ],
                      *         "within_1_min": 0,
                      *         "within_1_s": 0
                      *       },
-                     *       "time_from": "2026-11-20T22:09:17.211958Z",
-                     *       "time_to": "2026-11-21T22:09:17.211958Z",
+                     *       "time_from": "2026-11-20T22:54:57.993154Z",
+                     *       "time_to": "2026-11-21T22:54:57.993154Z",
                      *       "usage": {
                      *         "calls": 0,
                      *         "estimated_calls": 0,
@@ -3575,7 +3623,7 @@ export interface operations {
                      *           "event_id": "refused",
                      *           "position": 4,
                      *           "reason": "Object missing required field `kind`",
-                     *           "received_at": "2026-11-21T22:04:14.566971Z",
+                     *           "received_at": "2026-11-21T22:49:43.403613Z",
                      *           "truncated": false
                      *         }
                      *       ],
@@ -3583,6 +3631,54 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["DeadLetterList"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_dead_letters_api_v1_health_dead_letters_replay_post: {
+        parameters: {
+            query?: {
+                /** @description `next_after` of the answer before; default: the first. */
+                after?: string | null;
+                /** @description Project; default: that of the key. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "duplicates": 0,
+                     *       "letters": 1,
+                     *       "next_after": null,
+                     *       "refused": [
+                     *         {
+                     *           "event_id": "refused",
+                     *           "reason": "Object missing required field `kind`"
+                     *         }
+                     *       ],
+                     *       "stored": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReplayAnswer"];
                 };
             };
             /** @description What is wrong and what to do */
@@ -3793,12 +3889,12 @@ export interface operations {
                     /**
                      * @example [
                      *       {
-                     *         "created_at": "2026-11-21T22:04:15.971176Z",
+                     *         "created_at": "2026-11-21T22:49:51.148467Z",
                      *         "expires_at": null,
-                     *         "id": "01a20023-7ee3-7e39-9fcd-9a010eb2f72d",
+                     *         "id": "01a2004d-3b2c-77b7-bb89-707820b0c963",
                      *         "last_used_at": null,
                      *         "name": "laptop",
-                     *         "prefix": "llmo_read_Fmko",
+                     *         "prefix": "llmo_read_10CE",
                      *         "project_id": "default",
                      *         "revoked_at": null,
                      *         "scope": "read"
@@ -3844,12 +3940,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "key": {
-                     *         "created_at": "2026-11-21T22:04:15.971176Z",
+                     *         "created_at": "2026-11-21T22:49:51.148467Z",
                      *         "expires_at": null,
-                     *         "id": "01a20023-7ee3-7e39-9fcd-9a010eb2f72d",
+                     *         "id": "01a2004d-3b2c-77b7-bb89-707820b0c963",
                      *         "last_used_at": null,
                      *         "name": "laptop",
-                     *         "prefix": "llmo_read_Fmko",
+                     *         "prefix": "llmo_read_10CE",
                      *         "project_id": "default",
                      *         "revoked_at": null,
                      *         "scope": "read"
@@ -3955,7 +4051,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "collector_url": "http://127.0.0.1:36561",
+                     *       "collector_url": "http://127.0.0.1:34783",
                      *       "has_events": true,
                      *       "local_mode": true,
                      *       "price_book": "2026-11-21.ef088559dfad",
@@ -3971,7 +4067,7 @@ export interface operations {
                      *           "name": "Webshop"
                      *         }
                      *       ],
-                     *       "server_time": "2026-11-21T22:04:16.629046Z",
+                     *       "server_time": "2026-11-21T22:49:54.954866Z",
                      *       "store": "duckdb",
                      *       "version": "1.0.0"
                      *     }
@@ -4017,12 +4113,12 @@ export interface operations {
                      *       "rules": [
                      *         {
                      *           "above_input_tokens": null,
-                     *           "created_at": "2026-11-21T22:04:16.116753Z",
-                     *           "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *           "created_at": "2026-11-21T22:49:52.943757Z",
+                     *           "created_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *           "dimensions": {},
-                     *           "ended_at": "2026-11-21T22:04:16.126268Z",
-                     *           "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
-                     *           "id": "01a20023-7f79-718c-a7e5-f55ca890aba4",
+                     *           "ended_at": "2026-11-21T22:49:53.006851Z",
+                     *           "ended_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
+                     *           "id": "01a2004d-424a-7a43-b824-c84a32cf5369",
                      *           "kind": "discount",
                      *           "model": null,
                      *           "note": "contract of 2026, signed",
@@ -4030,39 +4126,39 @@ export interface operations {
                      *           "provider": "openai",
                      *           "rates": [],
                      *           "replaced_by": null,
-                     *           "replaces": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
+                     *           "replaces": "01a2004d-420b-71a9-b03f-aa843aacf470",
                      *           "state": "ended",
-                     *           "stops_at": "2026-11-21T22:04:16.125267Z",
-                     *           "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f79-718c-a7e5-f55ca890aba4)",
+                     *           "stops_at": "2026-11-21T22:49:53.002628Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:49:53 UTC (rule 01a2004d-424a-7a43-b824-c84a32cf5369)",
                      *           "to_model": null,
                      *           "to_provider": null,
                      *           "units": null,
-                     *           "valid_from": "2026-11-21T22:04:16.116753Z",
+                     *           "valid_from": "2026-11-21T22:49:52.943757Z",
                      *           "valid_to": null
                      *         },
                      *         {
                      *           "above_input_tokens": null,
-                     *           "created_at": "2026-11-21T22:04:16.090361Z",
-                     *           "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *           "created_at": "2026-11-21T22:49:52.899230Z",
+                     *           "created_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *           "dimensions": {},
-                     *           "ended_at": "2026-11-21T22:04:16.119902Z",
-                     *           "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
-                     *           "id": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
+                     *           "ended_at": "2026-11-21T22:49:52.959377Z",
+                     *           "ended_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
+                     *           "id": "01a2004d-420b-71a9-b03f-aa843aacf470",
                      *           "kind": "discount",
                      *           "model": null,
                      *           "note": "contract of 2026",
                      *           "percent": "10",
                      *           "provider": "openai",
                      *           "rates": [],
-                     *           "replaced_by": "01a20023-7f79-718c-a7e5-f55ca890aba4",
+                     *           "replaced_by": "01a2004d-424a-7a43-b824-c84a32cf5369",
                      *           "replaces": null,
                      *           "state": "ended",
-                     *           "stops_at": "2026-11-21T22:04:16.116753Z",
-                     *           "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f5e-7670-b9a4-1c5842a7154c)",
+                     *           "stops_at": "2026-11-21T22:49:52.943757Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:49:52 UTC (rule 01a2004d-420b-71a9-b03f-aa843aacf470)",
                      *           "to_model": null,
                      *           "to_provider": null,
                      *           "units": null,
-                     *           "valid_from": "2026-11-21T22:04:16.090361Z",
+                     *           "valid_from": "2026-11-21T22:49:52.899230Z",
                      *           "valid_to": null
                      *         }
                      *       ]
@@ -4107,12 +4203,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "above_input_tokens": null,
-                     *       "created_at": "2026-11-21T22:04:16.090361Z",
-                     *       "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *       "created_at": "2026-11-21T22:49:52.899230Z",
+                     *       "created_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *       "dimensions": {},
                      *       "ended_at": null,
                      *       "ended_by": null,
-                     *       "id": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
+                     *       "id": "01a2004d-420b-71a9-b03f-aa843aacf470",
                      *       "kind": "discount",
                      *       "model": null,
                      *       "note": "contract of 2026",
@@ -4123,11 +4219,11 @@ export interface operations {
                      *       "replaces": null,
                      *       "state": "in_force",
                      *       "stops_at": null,
-                     *       "text": "project discount of 10 % (rule 01a20023-7f5e-7670-b9a4-1c5842a7154c)",
+                     *       "text": "project discount of 10 % (rule 01a2004d-420b-71a9-b03f-aa843aacf470)",
                      *       "to_model": null,
                      *       "to_provider": null,
                      *       "units": null,
-                     *       "valid_from": "2026-11-21T22:04:16.090361Z",
+                     *       "valid_from": "2026-11-21T22:49:52.899230Z",
                      *       "valid_to": null
                      *     }
                      */
@@ -4177,8 +4273,8 @@ export interface operations {
                      *       "before_usd": "0.0000282",
                      *       "calls": 1,
                      *       "examined": 1,
-                     *       "time_from": "2026-10-22T22:09:16.063461Z",
-                     *       "time_to": "2026-11-21T22:09:16.063461Z",
+                     *       "time_from": "2026-10-22T22:54:52.773227Z",
+                     *       "time_to": "2026-11-21T22:54:52.773227Z",
                      *       "truncated": false
                      *     }
                      */
@@ -4223,12 +4319,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "above_input_tokens": null,
-                     *       "created_at": "2026-11-21T22:04:16.116753Z",
-                     *       "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *       "created_at": "2026-11-21T22:49:52.943757Z",
+                     *       "created_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *       "dimensions": {},
                      *       "ended_at": null,
                      *       "ended_by": null,
-                     *       "id": "01a20023-7f79-718c-a7e5-f55ca890aba4",
+                     *       "id": "01a2004d-424a-7a43-b824-c84a32cf5369",
                      *       "kind": "discount",
                      *       "model": null,
                      *       "note": "contract of 2026, signed",
@@ -4236,14 +4332,14 @@ export interface operations {
                      *       "provider": "openai",
                      *       "rates": [],
                      *       "replaced_by": null,
-                     *       "replaces": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
+                     *       "replaces": "01a2004d-420b-71a9-b03f-aa843aacf470",
                      *       "state": "in_force",
                      *       "stops_at": null,
-                     *       "text": "project discount of 10 % (rule 01a20023-7f79-718c-a7e5-f55ca890aba4)",
+                     *       "text": "project discount of 10 % (rule 01a2004d-424a-7a43-b824-c84a32cf5369)",
                      *       "to_model": null,
                      *       "to_provider": null,
                      *       "units": null,
-                     *       "valid_from": "2026-11-21T22:04:16.116753Z",
+                     *       "valid_from": "2026-11-21T22:49:52.943757Z",
                      *       "valid_to": null
                      *     }
                      */
@@ -4288,12 +4384,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "above_input_tokens": null,
-                     *       "created_at": "2026-11-21T22:04:16.116753Z",
-                     *       "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *       "created_at": "2026-11-21T22:49:52.943757Z",
+                     *       "created_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *       "dimensions": {},
-                     *       "ended_at": "2026-11-21T22:04:16.126268Z",
-                     *       "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
-                     *       "id": "01a20023-7f79-718c-a7e5-f55ca890aba4",
+                     *       "ended_at": "2026-11-21T22:49:53.006851Z",
+                     *       "ended_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
+                     *       "id": "01a2004d-424a-7a43-b824-c84a32cf5369",
                      *       "kind": "discount",
                      *       "model": null,
                      *       "note": "contract of 2026, signed",
@@ -4301,14 +4397,14 @@ export interface operations {
                      *       "provider": "openai",
                      *       "rates": [],
                      *       "replaced_by": null,
-                     *       "replaces": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
+                     *       "replaces": "01a2004d-420b-71a9-b03f-aa843aacf470",
                      *       "state": "ended",
-                     *       "stops_at": "2026-11-21T22:04:16.125267Z",
-                     *       "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f79-718c-a7e5-f55ca890aba4)",
+                     *       "stops_at": "2026-11-21T22:49:53.002628Z",
+                     *       "text": "project discount of 10 % until 2026-11-21 22:49:53 UTC (rule 01a2004d-424a-7a43-b824-c84a32cf5369)",
                      *       "to_model": null,
                      *       "to_provider": null,
                      *       "units": null,
-                     *       "valid_from": "2026-11-21T22:04:16.116753Z",
+                     *       "valid_from": "2026-11-21T22:49:52.943757Z",
                      *       "valid_to": null
                      *     }
                      */
@@ -4565,12 +4661,12 @@ export interface operations {
                      *       "rules": [
                      *         {
                      *           "above_input_tokens": null,
-                     *           "created_at": "2026-11-21T22:04:16.116753Z",
-                     *           "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *           "created_at": "2026-11-21T22:49:52.943757Z",
+                     *           "created_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *           "dimensions": {},
-                     *           "ended_at": "2026-11-21T22:04:16.126268Z",
-                     *           "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
-                     *           "id": "01a20023-7f79-718c-a7e5-f55ca890aba4",
+                     *           "ended_at": "2026-11-21T22:49:53.006851Z",
+                     *           "ended_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
+                     *           "id": "01a2004d-424a-7a43-b824-c84a32cf5369",
                      *           "kind": "discount",
                      *           "model": null,
                      *           "note": "contract of 2026, signed",
@@ -4578,39 +4674,39 @@ export interface operations {
                      *           "provider": "openai",
                      *           "rates": [],
                      *           "replaced_by": null,
-                     *           "replaces": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
+                     *           "replaces": "01a2004d-420b-71a9-b03f-aa843aacf470",
                      *           "state": "ended",
-                     *           "stops_at": "2026-11-21T22:04:16.125267Z",
-                     *           "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f79-718c-a7e5-f55ca890aba4)",
+                     *           "stops_at": "2026-11-21T22:49:53.002628Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:49:53 UTC (rule 01a2004d-424a-7a43-b824-c84a32cf5369)",
                      *           "to_model": null,
                      *           "to_provider": null,
                      *           "units": null,
-                     *           "valid_from": "2026-11-21T22:04:16.116753Z",
+                     *           "valid_from": "2026-11-21T22:49:52.943757Z",
                      *           "valid_to": null
                      *         },
                      *         {
                      *           "above_input_tokens": null,
-                     *           "created_at": "2026-11-21T22:04:16.090361Z",
-                     *           "created_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *           "created_at": "2026-11-21T22:49:52.899230Z",
+                     *           "created_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *           "dimensions": {},
-                     *           "ended_at": "2026-11-21T22:04:16.119902Z",
-                     *           "ended_by": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
-                     *           "id": "01a20023-7f5e-7670-b9a4-1c5842a7154c",
+                     *           "ended_at": "2026-11-21T22:49:52.959377Z",
+                     *           "ended_by": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
+                     *           "id": "01a2004d-420b-71a9-b03f-aa843aacf470",
                      *           "kind": "discount",
                      *           "model": null,
                      *           "note": "contract of 2026",
                      *           "percent": "10",
                      *           "provider": "openai",
                      *           "rates": [],
-                     *           "replaced_by": "01a20023-7f79-718c-a7e5-f55ca890aba4",
+                     *           "replaced_by": "01a2004d-424a-7a43-b824-c84a32cf5369",
                      *           "replaces": null,
                      *           "state": "ended",
-                     *           "stops_at": "2026-11-21T22:04:16.116753Z",
-                     *           "text": "project discount of 10 % until 2026-11-21 22:04:16 UTC (rule 01a20023-7f5e-7670-b9a4-1c5842a7154c)",
+                     *           "stops_at": "2026-11-21T22:49:52.943757Z",
+                     *           "text": "project discount of 10 % until 2026-11-21 22:49:52 UTC (rule 01a2004d-420b-71a9-b03f-aa843aacf470)",
                      *           "to_model": null,
                      *           "to_provider": null,
                      *           "units": null,
-                     *           "valid_from": "2026-11-21T22:04:16.090361Z",
+                     *           "valid_from": "2026-11-21T22:49:52.899230Z",
                      *           "valid_to": null
                      *         }
                      *       ]
@@ -4828,10 +4924,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "actor": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *       "actor": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *       "calls_done": 0,
                      *       "calls_found": 1,
-                     *       "created_at": "2026-11-21T22:04:16.129973Z",
+                     *       "created_at": "2026-11-21T22:49:53.092916Z",
                      *       "dry_run": true,
                      *       "error": null,
                      *       "filter": {
@@ -4842,7 +4938,7 @@ export interface operations {
                      *         "time_to": null
                      *       },
                      *       "finished_at": null,
-                     *       "id": "01a20023-7f81-71a0-bf43-1580a7c573c4",
+                     *       "id": "01a2004d-42c4-7613-a5ae-53800b6aa6bd",
                      *       "price_book": "2026-11-21.ef088559dfad",
                      *       "project_id": "default",
                      *       "rows": [],
@@ -4898,10 +4994,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "actor": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *       "actor": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *       "calls_done": 1,
                      *       "calls_found": 1,
-                     *       "created_at": "2026-11-21T22:04:16.129973Z",
+                     *       "created_at": "2026-11-21T22:49:53.092916Z",
                      *       "dry_run": true,
                      *       "error": "It was stopped. What it had applied stays; asking again does the rest.",
                      *       "filter": {
@@ -4911,8 +5007,8 @@ export interface operations {
                      *         "time_from": null,
                      *         "time_to": null
                      *       },
-                     *       "finished_at": "2026-11-21T22:04:16.151295Z",
-                     *       "id": "01a20023-7f81-71a0-bf43-1580a7c573c4",
+                     *       "finished_at": "2026-11-21T22:49:53.192318Z",
+                     *       "id": "01a2004d-42c4-7613-a5ae-53800b6aa6bd",
                      *       "price_book": "2026-11-21.ef088559dfad",
                      *       "project_id": "default",
                      *       "rows": [
@@ -4989,10 +5085,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "actor": "session:01a20023-7eda-7ce2-a559-36a06fbef5f9",
+                     *       "actor": "session:01a2004d-3b09-78f3-b4c4-2a208204368b",
                      *       "calls_done": 1,
                      *       "calls_found": 1,
-                     *       "created_at": "2026-11-21T22:04:16.129973Z",
+                     *       "created_at": "2026-11-21T22:49:53.092916Z",
                      *       "dry_run": true,
                      *       "error": "It was stopped. What it had applied stays; asking again does the rest.",
                      *       "filter": {
@@ -5002,8 +5098,8 @@ export interface operations {
                      *         "time_from": null,
                      *         "time_to": null
                      *       },
-                     *       "finished_at": "2026-11-21T22:04:16.151295Z",
-                     *       "id": "01a20023-7f81-71a0-bf43-1580a7c573c4",
+                     *       "finished_at": "2026-11-21T22:49:53.192318Z",
+                     *       "id": "01a2004d-42c4-7613-a5ae-53800b6aa6bd",
                      *       "price_book": "2026-11-21.ef088559dfad",
                      *       "project_id": "default",
                      *       "rows": [
@@ -5290,7 +5386,7 @@ export interface operations {
                      *           "label": null,
                      *           "name": "helpful",
                      *           "run_id": null,
-                     *           "said_at": "2026-11-21T22:04:15.926069Z",
+                     *           "said_at": "2026-11-21T22:49:50.975411Z",
                      *           "score_id": "score-1",
                      *           "session_id": null,
                      *           "source": "user",
@@ -5460,7 +5556,7 @@ export interface operations {
                      *           "label": null,
                      *           "name": "helpful",
                      *           "run_id": null,
-                     *           "said_at": "2026-11-21T22:04:15.926069Z",
+                     *           "said_at": "2026-11-21T22:49:50.975411Z",
                      *           "score_id": "score-1",
                      *           "session_id": null,
                      *           "source": "user",
@@ -5528,7 +5624,7 @@ export interface operations {
                      *           "label": null,
                      *           "name": "helpful",
                      *           "run_id": null,
-                     *           "said_at": "2026-11-21T22:04:15.926069Z",
+                     *           "said_at": "2026-11-21T22:49:50.975411Z",
                      *           "score_id": "score-1",
                      *           "session_id": null,
                      *           "source": "user",
@@ -5747,14 +5843,14 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "disk_free_bytes": 67837554688,
+                     *       "disk_free_bytes": 44219912192,
                      *       "engine": "duckdb",
                      *       "last_error": null,
                      *       "last_run": null,
-                     *       "next_run": "2026-11-21T22:06:14.398002Z",
+                     *       "next_run": "2026-11-21T22:51:42.288589Z",
                      *       "retention": [
                      *         {
-                     *           "deleted_before": "2026-08-23T22:04:18.404383Z",
+                     *           "deleted_before": "2026-08-23T22:50:01.969183Z",
                      *           "kept_days": 90,
                      *           "kind": "contents",
                      *           "rows_due": 0,
@@ -5776,7 +5872,7 @@ export interface operations {
                      *           ]
                      *         },
                      *         {
-                     *           "deleted_before": "2026-10-22T22:04:18.404383Z",
+                     *           "deleted_before": "2026-10-22T22:50:01.969183Z",
                      *           "kept_days": 30,
                      *           "kind": "dead_letters",
                      *           "rows_due": 0,
@@ -5788,10 +5884,10 @@ export interface operations {
                      *       ],
                      *       "tables": [
                      *         {
-                     *           "bytes": 0,
+                     *           "bytes": 262144,
                      *           "projects": [
                      *             {
-                     *               "bytes": 0,
+                     *               "bytes": 262144,
                      *               "newest": "2026-11-20T10:00:01Z",
                      *               "oldest": "2026-11-20T10:00:00Z",
                      *               "project_id": "default",
@@ -5808,12 +5904,12 @@ export interface operations {
                      *           "table": "span_starts"
                      *         },
                      *         {
-                     *           "bytes": 0,
+                     *           "bytes": 262144,
                      *           "projects": [
                      *             {
-                     *               "bytes": 0,
-                     *               "newest": "2026-11-21T22:04:14.566971Z",
-                     *               "oldest": "2026-11-21T22:04:14.566971Z",
+                     *               "bytes": 262144,
+                     *               "newest": "2026-11-21T22:49:43.403613Z",
+                     *               "oldest": "2026-11-21T22:49:43.403613Z",
                      *               "project_id": "default",
                      *               "rows": 1
                      *             }
@@ -5822,7 +5918,7 @@ export interface operations {
                      *           "table": "contents"
                      *         }
                      *       ],
-                     *       "total_bytes": 30049
+                     *       "total_bytes": 2109440
                      *     }
                      */
                     "application/json": components["schemas"]["Storage"];

@@ -13,6 +13,7 @@ export type CostVersion = Schemas["CostVersion"];
 export type DataHealth = Schemas["DataHealth"];
 export type DeadLetterGroup = Schemas["DeadLetterGroup"];
 export type DeadLetterList = Schemas["DeadLetterList"];
+export type ReplayAnswer = Schemas["ReplayAnswer"];
 export type EventDetail = Schemas["EventDetail"];
 export type EventList = Schemas["EventList"];
 export type EventRow = Schemas["EventRow"];

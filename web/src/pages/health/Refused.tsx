@@ -2,11 +2,13 @@
 
 import { ChevronRight } from "lucide-react";
 
-import { type HealthScope, useDeadLetters } from "../../api/health";
+import { type HealthScope, useDeadLetters, useReplay } from "../../api/health";
 import type { DataHealth, DeadLetterGroup } from "../../api/types";
+import { Button } from "../../components/core/Button";
 import { Card } from "../../components/core/Card";
 import { CopyButton } from "../../components/core/Copy";
 import { Failure, Skeleton } from "../../components/core/States";
+import { toast } from "../../components/core/Toast";
 import { Ago, Instant } from "../../components/figure/Figures";
 import { formatCount, plural } from "../../lib/numbers";
 import { AllWell, Fix } from "./HealthTable";
@@ -26,7 +28,14 @@ export function Refused({ health, scope, zone, open, onOpen }: RefusedProps) {
     <Card
       title="Refused by the collector"
       className="pb-2"
-      actions={rejected > 0 ? <span className="text-xs font-medium text-warn">{plural(rejected, "record")}</span> : null}
+      actions={
+        rejected > 0 ? (
+          <span className="flex items-center gap-3 text-xs font-medium text-warn">
+            {plural(rejected, "record")}
+            <Again project={scope.project} />
+          </span>
+        ) : null
+      }
     >
       {health.dead_letters.length === 0 ? (
         <AllWell>Every record that arrived was taken.</AllWell>
@@ -44,6 +53,21 @@ export function Refused({ health, scope, zone, open, onOpen }: RefusedProps) {
         </ul>
       )}
     </Card>
+  );
+}
+
+function Again({ project }: { project: string }) {
+  const replay = useReplay(project);
+  const say = () =>
+    replay.mutate(undefined, {
+      onSuccess: ({ stored, duplicates, refused }) =>
+        toast(`${plural(stored, "record")} stored now, ${formatCount(duplicates)} stored before, ${formatCount(refused)} refused again.`),
+      onError: (error) => toast(`The records could not be tried again: ${error.message}`, "bad"),
+    });
+  return (
+    <Button size="sm" onClick={say} disabled={replay.isPending} title="After an upgrade, or another rule: what is stored is not stored twice">
+      {replay.isPending ? "Trying…" : "Try all again"}
+    </Button>
   );
 }
 

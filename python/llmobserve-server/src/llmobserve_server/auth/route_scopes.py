@@ -63,6 +63,7 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Need] = {
     ("GET", "/api/v1/export/totals"): "read",
     ("GET", "/api/v1/health/data"): "read",
     ("GET", "/api/v1/health/dead-letters"): "read",
+    ("POST", "/api/v1/health/dead-letters/replay"): "admin",
     ("GET", "/api/v1/prices"): "read",
     ("GET", "/api/v1/prices/unpriced"): "read",
     ("GET", "/api/v1/prices/history"): "read",

@@ -16,6 +16,8 @@ __all__ = [
     "Loss",
     "ProcessHealth",
     "RecordCounts",
+    "RefusedAgain",
+    "ReplayAnswer",
     "SequenceGap",
     "SkewHealth",
     "SkewedProcess",
@@ -169,6 +171,28 @@ class DeadLetterList(Model):
 
     letters: list[DeadLetter]
     truncated: bool
+
+
+class RefusedAgain(Model):
+    """A record that is refused as before."""
+
+    event_id: str | None
+    reason: str
+    """By the rules of now."""
+
+
+class ReplayAnswer(Model):
+    """What became of refused records that were decided about again."""
+
+    letters: int
+    """That were looked at."""
+    stored: int
+    """Records that are stored now."""
+    duplicates: int
+    """Records that were stored already, by an earlier replay or because their sender came again."""
+    refused: list[RefusedAgain]
+    next_after: datetime | None
+    """To be asked with as `after`, because there are more; `None`: that was all."""
 
 
 class RecordCounts(Model):
