@@ -2,12 +2,14 @@
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
 import tarfile
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +19,13 @@ import httpx
 import pytest
 from server.event_rows import at, call, opened
 from server.live_server import LiveServer, batch, get, running
+from server.test_store_disk_full import largest_file
 from sqlalchemy import func, select
 
+from llmobserve_server.app import Databases
 from llmobserve_server.cli.db import main
 from llmobserve_server.errors import ServerError
-from llmobserve_server.jobs.backup import restore
+from llmobserve_server.jobs.backup import Backups, restore
 from llmobserve_server.settings import ServerSettings, load_settings
 from llmobserve_server.store.open import open_store
 from llmobserve_server.store.protocol import WriteBatch
@@ -287,6 +291,38 @@ def test_no_backup_is_begun_that_the_disk_has_no_room_for(tmp_path: Path) -> Non
         assert (answer.status_code, "are free, of which" in answer.json()["message"]) == (503, True)
         assert httpx.get(f"{server.url}/health", trust_env=False).status_code == 200
         assert not list(tmp_path.glob("*.part"))
+
+
+def test_figures_and_exports_of_a_running_collector(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(tmp_path / "data") as server:
+        server.send(batch(30), batch(12))
+        place = ("--data-dir", str(tmp_path / "data"), "--port", str(server.port))
+        assert db("info", *place) == 0
+        assert re.search(r"events +42 ", capsys.readouterr().out)
+        assert db("export", str(tmp_path / "export"), *place) == 0
+        assert not list((tmp_path / "data").glob("*.part"))
+        server.send(batch(5))
+    assert db("import", str(tmp_path / "export"), "--data-dir", str(tmp_path / "new")) == 0
+    assert len(stored(tmp_path / "new")[0]) == 42
+
+
+def test_a_disk_that_is_full_in_the_middle_leaves_no_half_backup_and_the_store_well(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.write(WriteBatch(contents=[_said(n) for n in range(1500)]))
+    settings = replace(settings_of(tmp_path), disk_reserve_mb=0)
+    databases = Databases(settings)
+    try:
+        backups = Backups(databases.store, databases.control, settings)
+        with largest_file(2 * 1024 * 1024), pytest.raises(ServerError):
+            backups.make()
+        assert not list(tmp_path.glob("*.part"))
+        assert not (tmp_path / "events.duckdb.backup").exists()
+        databases.store.write(WriteBatch(contents=[_said(9000)]))
+        made = backups.make()
+        assert sum(map(len, iter(made.read, b""))) == made.size_bytes
+        made.close()
+    finally:
+        databases.close()
 
 
 def _until(holds: Any) -> None:

@@ -88,8 +88,8 @@ def table_bytes(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
     found: dict[str, int] = {}
     for table in TIME_COLUMNS:
         ((blocks,),) = cursor.execute(
-            f"SELECT count(DISTINCT block) FROM (SELECT block_id AS block FROM pragma_storage_info('{table}') "
-            f"UNION ALL SELECT unnest(additional_block_ids) FROM pragma_storage_info('{table}')) WHERE block >= 0"
+            "SELECT count(DISTINCT block) FROM (SELECT unnest(list_prepend(block_id, additional_block_ids)) AS block "
+            f"FROM pragma_storage_info('{table}')) WHERE block >= 0"
         ).fetchall()
         found[table] = blocks * block_bytes
     return found
