@@ -1,4 +1,4 @@
-"""Which records tell of one provider call, shape by shape, and what each gets from the others (decision 10)."""
+"""Which records tell of one provider call, shape by shape, and what each gets from the others (decision 13)."""
 
 from itertools import permutations
 from typing import Any

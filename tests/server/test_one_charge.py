@@ -265,7 +265,7 @@ def test_what_the_charged_record_lacks_is_taken_from_its_twin(server: Collector)
         ("acme", SEEN_USD, 1)
     ]
     detail = get_run(server.store, window(7), "run-1")
-    assert (detail.run.spend.cost_usd, detail.run.spend.calls, detail.run.span_count) == (SEEN_USD, 1, 2)
+    assert (detail.run.spend.cost_usd, detail.run.spend.calls, detail.run.span_count) == (SEEN_USD, 1, 1)
     assert [node.event_id for node in detail.nodes if node.type == "call"] == ["a"]
     # When it is found to be another call, it gets its own context back.
     server.post(batch(seen("a", "r2", start_time_us=NOW_US, context=own_context, revision=1)))

@@ -65,7 +65,7 @@ def test_a_run_is_summed_up(store: Store):
     assert run.spend.cost_usd == Decimal("0.12")
     assert (run.spend.calls, run.spend.unpriced_calls) == (3, 1)
     assert (run.input_tokens, run.output_tokens) == (105, 20)
-    assert (run.error_count, run.span_count) == (1, 6)
+    assert (run.error_count, run.span_count) == (1, 5)
     assert run.models == ["gpt-5-nano", "claude-haiku-4-5"]
     assert run.providers == ["openai", "anthropic"]
     assert run.agents == ["triage"]

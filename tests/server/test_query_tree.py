@@ -89,6 +89,19 @@ def test_children_of_a_merged_record_move_to_the_one_that_counts():
     assert nodes["S"][0] == "W"
 
 
+def test_records_of_one_call_inside_each_other_are_one_node_in_the_place_of_the_outermost():
+    nodes = tree(
+        span("run", at(0), "run", "answer", span_id="R"),
+        call("framework", at(1), span_id="F", parent_span_id="R", merged_into="sdk"),
+        call("outer", at(1), span_id="O", parent_span_id="F", merged_into="sdk"),
+        span("http", at(1), "step", "http", span_id="H", parent_span_id="O"),
+        call("sdk", at(2), span_id="S", parent_span_id="H"),
+        call("beside", at(2), span_id="B", parent_span_id="O", merged_into="sdk"),
+        span("below", at(3), "step", "below", span_id="X", parent_span_id="B"),
+    )
+    assert {name: parent for name, (parent, *_) in nodes.items()} == {"R": None, "H": "R", "S": "H", "X": "S"}
+
+
 def test_a_merged_record_stays_where_the_other_is_elsewhere():
     assert set(tree(call("loser", at(0), span_id="L", merged_into="far away"))) == {"L"}
 

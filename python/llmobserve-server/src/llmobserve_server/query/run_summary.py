@@ -157,7 +157,8 @@ def _facts(store: Store, scope: Scope, run_ids: Sequence[str]) -> list[Row]:
         func.coalesce(func.max(c.run_name), func.max(case((_is_root(c), c.name)))).label("any_run_name"),
         *[_only_value(c[name]).label(f"only_{name}") for name in names],
         func.max(c.customer_id).label("any_customer_id"),
-        func.count().label("n_records"),
+        # What was merged into another record is not shown as a part of the run either.
+        func.sum(case((c.merged_into.is_(None), 1), else_=0)).label("n_records"),
         func.sum(case((failed, 1), else_=0)).label("n_errors"),
         sum_where(c.input_tokens, charged).label("sum_input_tokens"),
         sum_where(c.output_tokens, charged).label("sum_output_tokens"),

@@ -1,6 +1,6 @@
 """The tree of a run from records that may lack parents, repeat ids or point in circles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,18 +23,15 @@ class Tree:
     - Without a path there is nothing to name it by: its children move to the run's own span.
     - A circle is cut where it is first met: that row moves to the run's own span.
     - Of several records with one span id the first keeps it, the others get ids of their own.
-    - A record that was merged into another of the run is left out, its children move to that other one.
+    - A record that was merged into another of the run is left out, its children move to that other one; where that one
+      is below it, they and it move up.
     """
 
     def __init__(self, rows: Sequence[Row], *, run_name: str | None) -> None:
         self._run_name = run_name
         merged = _merged(rows)
         kept: list[dict[str, Any]] = [dict(row) for row in rows if row["event_id"] not in merged]
-        winner_span = {row["event_id"]: row["span_id"] for row in kept}
-        alias: dict[str, str | None] = {}
-        for row in rows:
-            if row["event_id"] in merged and row["span_id"]:
-                alias[row["span_id"]] = winner_span.get(row["merged_into"])
+        alias = _instead(rows, merged)
         self._rows = kept
         self._by_span: dict[str, dict[str, Any]] = {}
         for row in kept:
@@ -151,6 +148,42 @@ class Tree:
         for row in self._rows:
             if "end_time" in row:
                 row["duration_ms"] = (row.pop("end_time") - row["start_time"]) / timedelta(milliseconds=1)
+
+
+def _instead(rows: Sequence[Row], merged: set[str]) -> dict[str, str | None]:
+    """By span id of a record that is left out the span that its children get: that of the record which stands for it.
+
+    Where that one is below it, which would be a circle, they get its own parent.
+    """
+    by_id = {row["event_id"]: row for row in rows}
+    by_span = {row["span_id"]: row for row in rows if row["span_id"]}
+    instead: dict[str, str | None] = {}
+    for event_id in merged:
+        row = by_id[event_id]
+        if row["span_id"]:
+            winner = by_id[row["merged_into"]]
+            above = _left_out_above(winner, by_span, merged)
+            instead[row["span_id"]] = row["parent_span_id"] if row["span_id"] in above else winner["span_id"]
+    for span_id in instead:
+        # The parent may be left out as well: framework, instrumentation and SDK inside each other.
+        seen = {span_id}
+        while (further := instead[span_id]) in instead and further not in seen:
+            seen.add(further or "")
+            instead[span_id] = instead[further or ""]
+    return instead
+
+
+def _left_out_above(row: Row, by_span: Mapping[str, Row], merged: set[str]) -> set[str]:
+    """Span ids of the records above a row that are left out."""
+    above: set[str] = set()
+    seen: set[str] = set()
+    parent = row["parent_span_id"]
+    while parent and parent in by_span and parent not in seen:
+        seen.add(parent)
+        if by_span[parent]["event_id"] in merged:
+            above.add(parent)
+        parent = by_span[parent]["parent_span_id"]
+    return above
 
 
 def _merged(rows: Sequence[Row]) -> set[str]:
