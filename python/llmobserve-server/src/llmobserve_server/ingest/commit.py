@@ -47,9 +47,12 @@ Measured = Callable[[float, int, int], None]
 class Committer:
     """Owns the writer thread of a store."""
 
-    def __init__(self, store: Store, published: Published, measured: Measured) -> None:
+    def __init__(
+        self, store: Store, published: Published, measured: Measured, is_watched: Callable[[], bool] = lambda: True
+    ) -> None:
         self._store = store
         self._published = published
+        self._is_watched = is_watched
         self._measured = measured
         self._waiting: deque[Submission] = deque()
         self._changed = threading.Condition()
@@ -131,7 +134,7 @@ class Committer:
 
     def _finish(self, group: list[Submission], result: WriteResult) -> None:
         seen = _Seen(result)
-        fresh: list[Row] = []
+        fresh: list[Row] | None = [] if self._is_watched() else None
         answers = [seen.answer(each.rows, fresh) for each in group]
         if fresh:
             self._published(fresh)
@@ -168,8 +171,8 @@ class _Seen:
         self._merged = result.merged
         self._seen = {table: dict.fromkeys(result.duplicates_in(table), _STORED) for table in KEYED_TABLES}
 
-    def answer(self, rows: BatchRows, fresh: list[Row]) -> BatchAnswer:
-        """The answer to one batch; its new events and span starts are added to `fresh`."""
+    def answer(self, rows: BatchRows, fresh: list[Row] | None) -> BatchAnswer:
+        """The answer to one batch; its new events and span starts are added to `fresh`, where somebody wants them."""
         verdicts = list(rows.rejected)
         accepted = sum(
             self._judge(positions, group, seen, verdicts, fresh if table in _WATCHED else None)

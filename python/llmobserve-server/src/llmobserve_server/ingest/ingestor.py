@@ -83,7 +83,7 @@ class Ingestor:
         self._store = store
         self._estimator = Estimator(store)
         self._feed = Feed()
-        self._committer = Committer(store, self._feed.publish, self._measured)
+        self._committer = Committer(store, self._feed.publish, self._measured, lambda: len(self._feed) > 0)
         self._decoders: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._stats = IngestStats()
