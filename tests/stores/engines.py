@@ -90,7 +90,7 @@ def _chdb(folder: Path) -> Generator[Place]:
 @contextmanager
 def _parquet(folder: Path) -> Generator[Place]:
     """Rows are filed a few times meanwhile, so that of what is asked for or changed much is in files."""
-    usual, engine.MOST_UNFILED = engine.MOST_UNFILED, 1500
+    usual, engine.MOST_UNFILED = engine.MOST_UNFILED, 2500
     try:
         yield Place(f"parquet:///{folder / 'parquet'}")
     finally:

@@ -16,16 +16,20 @@ _MOST_IDS = 10_000
 
 def known_keys(session: Session, table: str, keys: Collection[Key]) -> set[Key]:
     """Those of the ids that are stored. Raises ClickHouseError."""
+    wanted, listed = set(keys), list(keys)
     found: set[Key] = set()
-    for project, ids in _parts(keys):
+    for start in range(0, len(listed), _MOST_IDS):
+        part = listed[start : start + _MOST_IDS]
+        ids = [event_id for _, event_id in part]
+        projects = sorted({project for project, _ in part})
         # Bounds first: ids made at about the same time lie together, and the index then names a few blocks.
         rows = session.rows(
-            f"SELECT event_id FROM {table} WHERE project_id = {literal_text(project)} "
+            f"SELECT project_id, event_id FROM {table} WHERE project_id IN {literal_text(projects)} "
             f"AND event_id BETWEEN {literal_text(min(ids))} AND {literal_text(max(ids))} "
             f"AND event_id IN {literal_text(ids)} SETTINGS final = 0"
         )
-        found.update((project, row[0]) for row in rows)
-    return found
+        found.update((row[0], row[1]) for row in rows)
+    return found & wanted
 
 
 def stored_rows(session: Session, table: str, keys: Collection[Key]) -> dict[Key, dict[str, Any]]:

@@ -58,6 +58,8 @@ class ParquetStore(DuckDBStore):
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         from llmobserve_server.store.parquet.filing import remove_strangers
 
+        # What is in a file never changes: its footer is read once.
+        connection.execute("SET GLOBAL parquet_metadata_cache = true")
         self._manifest.prepare(connection)
         try:
             remove_strangers(self._manifest)
