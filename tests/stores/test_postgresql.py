@@ -95,6 +95,21 @@ def test_an_address_that_cannot_be_used_is_explained() -> None:
         assert "secret" not in raised.value.message
 
 
+def test_another_encoding_is_refused_and_another_schema_is_used(place: Place) -> None:
+    name = place.url.rpartition("/")[2]
+    told(place, "CREATE SCHEMA apart")
+    with Place(f"{place.url}?options=-c%20search_path%3Dapart&llmobserve_rollups=off").opened() as store:
+        store.write(WriteBatch(events=[seen("a")]))
+        assert count(store) == 1
+    assert told(place, "SELECT count(*) FROM apart.events") == [(1,)]
+    told(place, f"CREATE DATABASE {name}_l1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(StoreError, match=r"encoding LATIN1.*UTF8"):
+            open_store(f"{place.url}_l1")
+    finally:
+        told(place, f"DROP DATABASE {name}_l1 WITH (FORCE)")
+
+
 def test_rows_are_in_the_week_of_their_start_and_odd_times_apart(place: Place, store: Store) -> None:
     odd = datetime(2015, 3, 1)  # noqa: DTZ001
     store.write(WriteBatch(events=[seen("a"), seen("b", AT + timedelta(days=7)), seen("c", odd)]))

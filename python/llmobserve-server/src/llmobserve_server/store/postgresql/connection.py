@@ -4,7 +4,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 import psycopg
@@ -50,7 +50,7 @@ class Address:
         parts = urlsplit(url)
         given = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.with_rollups = given.pop("llmobserve_rollups", "on") != "off"
-        plain = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(given), ""))
+        plain = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(given, quote_via=quote), ""))
         try:
             self.options: dict[str, Any] = {**_DEFAULTS, **conninfo_to_dict(plain)}
         except psycopg.Error as error:

@@ -36,11 +36,14 @@ def migrate(connection: Connection[Any], place: str) -> None:
     """Bring the database to the schema of this version; collectors that start together wait for each other.
 
     Raises:
-        StoreError: the server is too old, or the schema was written by a newer version of ours.
+        StoreError: the server is too old, the database is not UTF-8, or the schema was written by a newer version of ours.
     """
     if connection.info.server_version < OLDEST_VERSION * 10_000:
         version = connection.info.server_version // 10_000
         raise StoreError(f"{place} runs PostgreSQL {version}; llmobserve needs {OLDEST_VERSION} or later.")
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(f"{place} has the encoding {encoding}; llmobserve needs a database WITH ENCODING 'UTF8'.")
     steps = _steps()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock_key(MIGRATION))
