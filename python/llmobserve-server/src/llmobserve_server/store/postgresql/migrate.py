@@ -36,7 +36,7 @@ def migrate(connection: Connection[Any], place: str) -> None:
     """Bring the database to the schema of this version; collectors that start together wait for each other.
 
     Raises:
-        StoreError: the server is too old, the database is not UTF-8, or the schema was written by a newer version of ours.
+        StoreError: the server is too old, the database is not UTF-8, or a newer version of ours has written the schema.
     """
     if connection.info.server_version < OLDEST_VERSION * 10_000:
         version = connection.info.server_version // 10_000
