@@ -110,9 +110,10 @@ def run_command(
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer {project.key}",
     }
+    often = {"OTEL_BSP_SCHEDULE_DELAY": "20"}  # milliseconds: traces come in several requests
     own = {name: value.format(url=url, key=project.key) for name, value in (env or {}).items()}
     with DemoProvider() as provider:
-        whole = {**os.environ, **_QUIET, **provider.environment(), **(told if otel else {}), **own}
+        whole = {**os.environ, **_QUIET, **often, **provider.environment(), **(told if otel else {}), **own}
         done = subprocess.run(command, env=whole, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stdout + done.stderr
         expected = served(provider.ledger)
