@@ -7,6 +7,7 @@ it is sent, so that the sender takes little of the processor that the receiver r
 import gzip
 import http.client
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from llmobserve.wire import CallEvent, Context, Usage, batch_to_json, new_event_
 __all__ = ["OwnBatch", "Told", "send_all"]
 
 CALLS_A_RUN = 5
+_WORD = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-f])[0-9a-f]{16,32}(?![0-9a-f])")
 _START_US = 1_795_000_123_456_789
 _MODELS = ("gpt-4o-mini", "gpt-5-nano", "gpt-5-mini", "gpt-4.1")
 
@@ -34,8 +36,10 @@ class OwnBatch:
         records = [self._call(dice, number) for number in range(events)]
         head = {"version": 1, "batch_id": "bench", "sent_at_us": now_us(), "source": {"process_id": "bench"}}
         self._text = batch_to_json(head, records)
-        self._places = [(place, one) for one in (*self._ids, *self._hex) for place in _places(self._text, one)]
-        self._starts = _places(self._text, str(_START_US))
+        replaced = {*self._ids, *self._hex}
+        words = [(found.start(), found[0].decode()) for found in _WORD.finditer(self._text)]
+        self._places = [(place, word) for place, word in words if word in replaced]
+        self._starts = [place for place, word in words if word == str(_START_US)]
 
     def fresh(self, dice: random.Random, at_us: int | None = None) -> bytes:
         """A batch of calls that began in the second before `at_us`; `None`: now."""
@@ -104,15 +108,6 @@ class OwnBatch:
             ),
         )
         return record_to_json(call)
-
-
-def _places(text: bytes, one: str) -> list[int]:
-    part, found = one.encode(), list[int]()
-    place = text.find(part)
-    while place >= 0:
-        found.append(place)
-        place = text.find(part, place + 1)
-    return found
 
 
 @dataclass
