@@ -36,13 +36,13 @@ DAYS = 90
 SEED_ROWS = 50_000
 BATCH = 5_000
 _MB = 1024 * 1024
-_ID = """lower(format('{}-{}-7{}-8{}-{}', left(lpad(hex(epoch_ms(at)), 12, '0'), 8), right(hex(epoch_ms(at)), 4),
+_ID = """lower(format('{}-{}-7{}-8{}-{}', left(lpad(hex(epoch_ms(moment)), 12, '0'), 8), right(hex(epoch_ms(moment)), 4),
     substr(md5(event_id || $round), 1, 3), substr(md5(event_id || $round), 4, 3),
     substr(md5(event_id || $round), 7, 12)))"""
 _AGAIN = f"""
     INSERT INTO events BY NAME
-    SELECT * EXCLUDE (at) REPLACE (
-        {_ID} AS event_id, at AS start_time, at AS received_at, md5(run_id || $round) AS run_id,
+    SELECT * EXCLUDE (moment, number) REPLACE (
+        {_ID} AS event_id, moment AS start_time, moment AS received_at, md5(run_id || $round) AS run_id,
         md5(trace_id || $round) AS trace_id, left(md5(span_id || $round), 16) AS span_id,
         left(md5(parent_span_id || $round), 16) AS parent_span_id,
         'chatcmpl-' || left(md5(response_id || $round), 24) AS response_id,
@@ -50,7 +50,7 @@ _AGAIN = f"""
         'openai:chatcmpl-' || left(md5(response_id || $round), 24) AS call_key,
         cost_usd + $round * 0.000000001 AS cost_usd, duration_ms + $round AS duration_ms
     )
-    FROM (SELECT *, CAST($from AS TIMESTAMP) + number * INTERVAL 1 MICROSECOND * $step AS at
+    FROM (SELECT *, CAST($from AS TIMESTAMP) + number * INTERVAL 1 MICROSECOND * $step AS moment
           FROM (SELECT *, row_number() OVER () AS number FROM seed))
 """
 
