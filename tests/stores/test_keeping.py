@@ -3,7 +3,6 @@
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from server.event_rows import at, call
 from server.live_server import batch, get, running
@@ -67,15 +66,19 @@ def test_one_database_of_postgresql_holds_events_and_control_and_tells_how_it_is
     server = postgresql_server()
     url = server.create("together")
     try:
-        with running(tmp_path, db=url, control_db=url) as collector, collector.api() as api:
+        with (
+            running(tmp_path, db=url, control_db=url) as collector,
+            collector.api() as api,
+            collector.client() as client,
+        ):
             collector.send(batch(3))
             assert get(api, "projects")[0]["event_count"] == 3
             storage = get(api, "storage")
             assert (storage["engine"], storage["total_bytes"] > 0) == ("postgresql", True)
             answer = api.post("backup")
             assert (answer.status_code, "pg_dump" in answer.json()["message"]) == (503, True)
-            assert httpx.get(f"{collector.url}/ready", trust_env=False).status_code == 200
-            assert "llmobserve_store_up 1.0" in httpx.get(f"{collector.url}/metrics", trust_env=False).text
+            assert client.get("/ready").status_code == 200
+            assert "llmobserve_store_up 1.0" in client.get("/metrics").text
             assert not list(tmp_path.glob("*.part"))
     finally:
         server.drop("together")
