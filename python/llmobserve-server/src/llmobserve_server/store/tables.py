@@ -120,7 +120,7 @@ events = Table(
     Column("clock_skew_ms", Double),
     Column("notes", JSON),  # list of sentences
     Column("is_exchange", Boolean),  # of a call: made by an SDK from what went over the wire
-    Column("borrowed", JSON),  # columns whose value is that of a record that was merged into this one
+    Column("borrowed", JSON),  # columns with the value of another record; `name=own value` where it had one
 )
 """Finished calls and spans, append-only: one wide row each, context copied onto every row."""
 
