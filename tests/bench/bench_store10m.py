@@ -36,7 +36,8 @@ DAYS = 90
 SEED_ROWS = 50_000
 BATCH = 5_000
 _MB = 1024 * 1024
-_ID = """lower(format('{}-{}-7{}-8{}-{}', left(lpad(hex(epoch_ms(moment)), 12, '0'), 8), right(hex(epoch_ms(moment)), 4),
+_ID = """lower(format('{}-{}-7{}-8{}-{}', left(lpad(hex(epoch_ms(moment)), 12, '0'), 8),
+    right(hex(epoch_ms(moment)), 4),
     substr(md5(event_id || $round), 1, 3), substr(md5(event_id || $round), 4, 3),
     substr(md5(event_id || $round), 7, 12)))"""
 _AGAIN = f"""
