@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from server.batches import PROJECT, Collector, batch, call, collector, content, span
@@ -69,7 +69,7 @@ def faulty(tmp_path: Path) -> Generator[tuple[Collector, Faulty]]:
 
     def wrap(store: Store) -> Store:
         made.append(Faulty(store))
-        return made[0]
+        return cast(Store, made[0])
 
     with collector(tmp_path, wrap=wrap) as running:
         yield running, made[0]
@@ -185,7 +185,7 @@ def test_a_defect_in_idle_upkeep_does_not_end_the_writer(tmp_path: Path, monkeyp
             raise RuntimeError("a defect")
 
     monkeypatch.setattr(commit, "_IDLE_S", 0.01)
-    with collector(tmp_path, wrap=Defective) as server:
+    with collector(tmp_path, wrap=lambda store: cast(Store, Defective(store))) as server:
         assert failed.wait(10)
         assert server.post(batch(call())).accepted == 1
 
@@ -296,7 +296,7 @@ def test_a_slow_watcher_loses_rows_that_are_counted_and_holds_up_nobody(server: 
 
 
 def test_watchers_are_told_when_the_collector_stops(server: Collector) -> None:
-    async def main() -> list[dict[str, Any]]:
+    async def main() -> list[Row]:
         subscription = server.ingestor.subscribe(PROJECT)
         await asyncio.to_thread(server.ingestor.stop)
         return [row async for row in subscription]

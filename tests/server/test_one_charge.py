@@ -20,6 +20,7 @@ from llmobserve_server.query.reprice_report import RepriceFilter
 from llmobserve_server.query.run_detail import get_run
 from llmobserve_server.query.totals import Question, get_totals
 from llmobserve_server.query.window import Scope, parse_window
+from llmobserve_server.store.protocol import Row
 from llmobserve_server.store.tables import events
 
 DAY_US = 86_400 * 1_000_000
@@ -312,7 +313,7 @@ def test_an_id_that_hundreds_of_records_have_is_no_id_of_a_call(server: Collecto
 
 
 def test_watchers_see_which_record_is_not_charged(server: Collector) -> None:
-    async def watch() -> list[dict[str, Any]]:
+    async def watch() -> list[Row]:
         with server.ingestor.subscribe(PROJECT) as watching:
             await server.ingestor.submit(
                 batch(seen("a", start_time_us=NOW_US), told("b")), content_encoding=None, project_id=PROJECT
