@@ -15,13 +15,10 @@ from stores.material import make_material
 
 from llmobserve_server.cli.db import main
 from llmobserve_server.errors import StoreError
-from llmobserve_server.store.copying import (
-    FolderExport,
-    FolderSource,
-    StoreSource,
-    copy_tables,
-    differences,
-)
+from llmobserve_server.store.copying.copy import copy_tables
+from llmobserve_server.store.copying.figures import differences
+from llmobserve_server.store.copying.folder import FolderExport, FolderSource
+from llmobserve_server.store.copying.source import StoreSource
 from llmobserve_server.store.open import open_store
 from llmobserve_server.store.protocol import Slice, Store
 from llmobserve_server.store.tables import TIME_COLUMNS, events, metadata

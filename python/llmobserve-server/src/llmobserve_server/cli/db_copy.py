@@ -26,7 +26,8 @@ from llmobserve_server.cli.tables import table_text
 from llmobserve_server.errors import BadRequest
 
 if TYPE_CHECKING:
-    from llmobserve_server.store.copying import Copied, TableSums
+    from llmobserve_server.store.copying.copy import Copied
+    from llmobserve_server.store.copying.figures import TableSums
 
 __all__ = ["copy", "export", "import_"]
 
@@ -45,7 +46,8 @@ def export(
 
     Works with every engine, and while the collector runs.
     """
-    from llmobserve_server.store.copying import FolderExport, StoreSource
+    from llmobserve_server.store.copying.folder import FolderExport
+    from llmobserve_server.store.copying.source import StoreSource
 
     with ending():
         chosen = slice_of(project, from_, to)
@@ -69,7 +71,9 @@ def import_(
 
     The collector has to be stopped where it owns the store (DuckDB, Parquet, chDB).
     """
-    from llmobserve_server.store.copying import FolderSource, StoreSource, copy_tables
+    from llmobserve_server.store.copying.copy import copy_tables
+    from llmobserve_server.store.copying.folder import FolderSource
+    from llmobserve_server.store.copying.source import StoreSource
     from llmobserve_server.store.open import open_store
 
     with ending():
@@ -100,7 +104,8 @@ def copy(
     May be stopped and started again: what was brought before is not brought twice. No collector may own either of them
     where the engine is embedded (DuckDB, Parquet, chDB). Projects and keys are in the control database and stay there.
     """
-    from llmobserve_server.store.copying import StoreSource, copy_tables
+    from llmobserve_server.store.copying.copy import copy_tables
+    from llmobserve_server.store.copying.source import StoreSource
     from llmobserve_server.store.open import open_store
 
     with ending():
@@ -126,7 +131,7 @@ def copy(
 
 def _prove(copied: "Sequence[Copied]", found: "Sequence[TableSums]") -> None:
     """Say of each table whether it is the same in both; end with status 1 when one is not."""
-    from llmobserve_server.store.copying import differences
+    from llmobserve_server.store.copying.figures import differences
 
     rows = [("table", "rows", "new", "cost_usd", "")]
     wrong: list[str] = []

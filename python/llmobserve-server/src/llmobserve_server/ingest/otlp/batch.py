@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from llmobserve_server.ingest.batch import BatchRows
 from llmobserve_server.ingest.decode import Decoded
 from llmobserve_server.ingest.entrance import Arriving
-from llmobserve_server.ingest.otlp import json_encoding, protobuf
+from llmobserve_server.ingest.otlp import json_encoding
 from llmobserve_server.ingest.otlp.entrance import log_records, point_records, span_records
 from llmobserve_server.ingest.otlp.json_form import request_text
 from llmobserve_server.ingest.otlp.messages import OtlpLog, OtlpPoint, OtlpSpan
@@ -34,20 +34,27 @@ def trace_batch(body: bytes, arriving: Arriving, *, encoding: Encoding, project:
         BadRequest: the body is no such request.
         PayloadTooLarge: it has too many records.
     """
-    source = protobuf.spans_of(body) if encoding == "protobuf" else json_encoding.spans_of(body)
+    source = _protobuf().spans_of(body) if encoding == "protobuf" else json_encoding.spans_of(body)
     return _batch(source, span_records, arriving, project)
 
 
 def log_batch(body: bytes, arriving: Arriving, *, encoding: Encoding, project: str | None = None) -> BatchRows:
     """As `trace_batch`, for an `ExportLogsServiceRequest`."""
-    source = protobuf.logs_of(body) if encoding == "protobuf" else json_encoding.logs_of(body)
+    source = _protobuf().logs_of(body) if encoding == "protobuf" else json_encoding.logs_of(body)
     return _batch(source, log_records, arriving, project)
 
 
 def metric_batch(body: bytes, arriving: Arriving, *, encoding: Encoding, project: str | None = None) -> BatchRows:
     """As `trace_batch`, for an `ExportMetricsServiceRequest`; the verdicts are those of data points."""
-    source = protobuf.metrics_of(body) if encoding == "protobuf" else json_encoding.metrics_of(body)
+    source = _protobuf().metrics_of(body) if encoding == "protobuf" else json_encoding.metrics_of(body)
     return _batch(_single_points(source), point_records, arriving, project)
+
+
+def _protobuf():
+    # Loaded by the first request: it takes a tenth of a second that a start need not wait for.
+    from llmobserve_server.ingest.otlp import protobuf
+
+    return protobuf
 
 
 def _single_points(

@@ -16,7 +16,7 @@ from llmobserve_server.control.database import ControlDatabase, open_control
 from llmobserve_server.errors import Conflict, StoreError
 from llmobserve_server.jobs.backup.archive import ArchiveWriter
 from llmobserve_server.settings import ServerSettings
-from llmobserve_server.store.copying import sums_of
+from llmobserve_server.store.copying.figures import sums_of
 from llmobserve_server.store.open import open_store
 from llmobserve_server.store.protocol import Slice, Store
 from llmobserve_server.store.tables import TIME_COLUMNS

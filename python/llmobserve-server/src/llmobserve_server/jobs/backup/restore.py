@@ -18,7 +18,7 @@ from llmobserve_server.errors import StoreError
 from llmobserve_server.jobs.backup.archive import read_archive
 from llmobserve_server.jobs.backup.make import CONTROL_FILE, EVENTS_FILE, PRICES
 from llmobserve_server.settings import ServerSettings
-from llmobserve_server.store.copying import TableSums, differences, sums_of
+from llmobserve_server.store.copying.figures import TableSums, differences, sums_of
 from llmobserve_server.store.duckdb.address import file_of
 from llmobserve_server.store.open import open_store
 from llmobserve_server.store.protocol import Slice

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow
 from sqlalchemy import func, select
 from sqlalchemy.types import ARRAY, JSON, Double
 
@@ -15,9 +14,6 @@ from llmobserve_server.store.protocol import KEYED_TABLES, Slice, Store
 from llmobserve_server.store.tables import TIME_COLUMNS, metadata
 
 __all__ = ["Copied", "Progress", "copy_table", "copy_tables", "unheard"]
-
-# pyarrow is a compiled module without stubs.
-pa: Any = pyarrow
 
 Progress = Callable[[str, int, int], None]
 """Takes the table, the rows that are done and those that there are."""
@@ -87,13 +83,14 @@ def _missing(rows: Iterable[Any], present: Iterable[Any], table: str) -> Iterabl
     for part in present:
         there.update(_identities(part, names))
     for part in rows:
-        wanted: list[bool] = []
-        for identity in _identities(part, names):
+        wanted: list[int] = []
+        for place, identity in enumerate(_identities(part, names)):
             known = there[identity] > 0
             there[identity] -= known
-            wanted.append(not known)
-        if any(wanted):
-            yield part.filter(pa.array(wanted))
+            if not known:
+                wanted.append(place)
+        if wanted:
+            yield part.take(wanted)
 
 
 def _telling(table: str) -> Sequence[str]:
