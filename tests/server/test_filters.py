@@ -31,7 +31,7 @@ def store(tmp_path_factory: pytest.TempPathFactory):
              error_type="OverloadedError", error_message="100% busy_now", duration_ms=90000.0, tags=["o'neil"]),
         call("d", at(4), cost="0", model='we"ird', customer_id="a,b", duration_ms=None, run_id="r3", attempt=2,
              response_id="chatcmpl-9", attributes={"http.route": "/ask", "depth": 3}, cache_read_tokens=64,
-             billable=False, transport="otlp", trace_id="0af7651916cd43dd8448eb211c80319c"),
+             billable=False, transport="httpx2", trace_id="0af7651916cd43dd8448eb211c80319c"),
     ]  # fmt: skip
     spoken = [
         said("a", at(1), "Where is invoice 100%?", "In the attic."),
@@ -127,7 +127,7 @@ def found(store: Store, text: str) -> str:
         ("response_id:chatcmpl-9", "d"),
         ("trace:0af7*", "d"),
         ("id:a,c", "ac"),
-        ("transport:otlp", "d"),
+        ("transport:httpx2", "d"),
         ("cached_tokens:>0", "d"),
         ("attempt:>=1", "d"),
         ("charged:false", "d"),

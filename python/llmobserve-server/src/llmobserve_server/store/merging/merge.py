@@ -8,11 +8,14 @@ from llmobserve_server.store.merging.charges import NEAR
 from llmobserve_server.store.merging.decisions import wanted_of
 from llmobserve_server.store.merging.facts import OTLP
 from llmobserve_server.store.merging.gather import Gathered, times_of
-from llmobserve_server.store.merging.records import CallRecords
+from llmobserve_server.store.merging.records import READ, CallRecords
 from llmobserve_server.store.merging.settled import unsettled
 from llmobserve_server.store.protocol import Key, Row
 
 __all__ = ["merge_records"]
+
+_NEEDED = frozenset(READ)
+_NOTHING = dict.fromkeys(READ)
 
 
 def merge_records(
@@ -36,7 +39,7 @@ def merge_records(
         return {}
     by_project: defaultdict[str, list[Row]] = defaultdict(list)
     for row in new:
-        by_project[row["project_id"]].append(row)
+        by_project[row["project_id"]].append(row if row.keys() >= _NEEDED else {**_NOTHING, **row})
     changed: dict[Key, str | None] = {}
     for project_id, rows in by_project.items():
         changed.update(_merge(records, rows, [key for key in stale if key[0] == project_id], known))
@@ -74,4 +77,4 @@ def _concerns_others(records: CallRecords, new: Sequence[Row]) -> bool:
 
 def _is_other(row: Row) -> bool:
     """A record that is not one of the SDK's own."""
-    return row.get("transport") == OTLP or (row["type"] == "call" and not row["is_exchange"])
+    return row.get("transport") == OTLP or (row["type"] == "call" and row["is_exchange"] is False)
