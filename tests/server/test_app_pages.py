@@ -43,8 +43,8 @@ def test_files_with_a_hash_in_their_name_are_kept_for_ever_and_the_page_never(bu
 def test_every_address_of_the_dashboard_shows_the_page_and_no_missing_file_does(bundle: Path, tmp_path: Path) -> None:
     with running(tmp_path) as server, server.client() as client:
         for path in ("/runs", "/runs/a.b.c", "/costs/by/model", "/sign-in"):
-            assert client.get(path).text == PAGE
-        for path in ("/assets/old-2.js", "/api/v1/none", "/api/v2/meta", "/v1/traces"):
+            assert client.get(path, headers={"Accept": "text/html,*/*;q=0.8"}).text == PAGE
+        for path in ("/assets/old-2.js", "/api/v1/none", "/api/v2/meta", "/v1/none"):
             missing = client.get(path)
             assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
 

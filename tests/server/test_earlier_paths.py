@@ -100,7 +100,7 @@ def test_other_addresses_are_left_alone(reader: httpx.Client, path: str):
 
 
 def test_posting_there_changes_nothing(reader: httpx.Client):
-    assert reader.post("/runs/latest").status_code == 404
+    assert reader.post("/runs/latest").status_code in {404, 405}
 
 
 def test_below_a_prefix(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +18,7 @@ _AZURE_FINE_TUNED = re.compile(r"(?P<base>.+?)\.ft-[^/]+")
 _REMEMBERED_NAMES = 4096
 _MOST_REWRITES = 3
 _MOST_PROPOSALS = 1000
+_PROPOSALS_EVERY_S = 60.0
 _UNKNOWN = object()
 
 
@@ -99,13 +101,18 @@ def _is_date(dated: re.Match[str]) -> bool:
 def nearest_name(prices: ProviderPrices, name: str) -> str | None:
     """The listed name that looks most like an unknown one, as a proposal for people; never used for a price.
 
-    A search takes half a millisecond, so it is made once for a name, and not for names without end.
+    A search takes half a millisecond, so it is made once for a name, and for at most a thousand names a minute: one who
+    sends names without end gets none for the rest.
     """
     found = prices.nearest.get(name, _UNKNOWN)
     if found is not _UNKNOWN:
         return found
     if len(prices.nearest) >= _MOST_PROPOSALS:
-        return None
+        if time.monotonic() - prices.nearest_since_s < _PROPOSALS_EVERY_S:
+            return None
+        prices.nearest.clear()
+    if not prices.nearest:
+        prices.nearest_since_s = time.monotonic()
     close = difflib.get_close_matches(name.lower(), prices.names, n=1)
     prices.nearest[name] = close[0] if close else None
     return prices.nearest[name]
