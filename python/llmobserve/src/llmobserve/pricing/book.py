@@ -72,8 +72,8 @@ class ProviderPrices:
     watched: dict[str, tuple[str, ...]] = field(default_factory=dict[str, "tuple[str, ...]"])
     """What look-ups found so far; emptied when it grows large."""
     nearest: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Proposals for unknown names, and since when (monotonic seconds) they are gathered."""
-    nearest_since_s: float = 0.0
+    """Proposals for unknown names, and since when (monotonic nanoseconds) they are gathered."""
+    nearest_since_ns: int = 0
     made: dict[str, Model] = field(default_factory=dict[str, Model])
 
     def named(self, name: str) -> Model | None:

@@ -18,7 +18,7 @@ _AZURE_FINE_TUNED = re.compile(r"(?P<base>.+?)\.ft-[^/]+")
 _REMEMBERED_NAMES = 4096
 _MOST_REWRITES = 3
 _MOST_PROPOSALS = 1000
-_PROPOSALS_EVERY_S = 60.0
+_PROPOSALS_EVERY_NS = 60 * 10**9
 _UNKNOWN = object()
 
 
@@ -108,11 +108,11 @@ def nearest_name(prices: ProviderPrices, name: str) -> str | None:
     if found is not _UNKNOWN:
         return found
     if len(prices.nearest) >= _MOST_PROPOSALS:
-        if time.monotonic() - prices.nearest_since_s < _PROPOSALS_EVERY_S:
+        if time.monotonic_ns() - prices.nearest_since_ns < _PROPOSALS_EVERY_NS:
             return None
         prices.nearest.clear()
     if not prices.nearest:
-        prices.nearest_since_s = time.monotonic()
+        prices.nearest_since_ns = time.monotonic_ns()
     close = difflib.get_close_matches(name.lower(), prices.names, n=1)
     prices.nearest[name] = close[0] if close else None
     return prices.nearest[name]
